@@ -1,0 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/**
+ * The result of `work`, or the error made by `onTimeout` once `limitMs` have passed. The work itself goes on:
+ * the libraries below take no abort signal. Its late failure is swallowed here, as nobody waits for it any more.
+ */
+export function withTimeLimit<T>(work: Promise<T>, limitMs: number, onTimeout: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(onTimeout()), limitMs)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
+/** Waits `ms`, or less when the signal aborts; never rejects. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal, ref: true }).catch(() => undefined)
+}

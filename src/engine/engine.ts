@@ -1,0 +1,64 @@
+/** One activation of a service task. Variables stay the text the engine sent, so that no digit is lost. */
+export interface Job {
+  /** 64-bit key, decimal text. */
+  key: string
+  /** Task type, e.g. `Kafka Producer`. */
+  type: string
+  processInstanceKey: string
+  processId: string
+  processVersion: number
+  elementId: string
+  elementInstanceKey: string
+  tenantId: string
+  retries: number
+  headers: Record<string, string>
+  /** JSON text of an object. */
+  variables: string
+  /** `performance.now()` at which the engine may hand the job to another worker, less a margin: see docs/adr. */
+  deadline: number
+}
+
+/** What the engine is told about a job. Exactly one settlement ends an activation. */
+export type Settlement =
+  | { kind: 'complete'; variables: Record<string, unknown> }
+  | { kind: 'fail'; retries: number; backOffMs: number; message: string; variables?: Record<string, unknown> }
+  | { kind: 'bpmnError'; code: string; message: string; variables: Record<string, unknown> }
+
+/**
+ * `accepted`: the engine took it. `gone`: the engine does not know the job any more (settled by another, cancelled).
+ * `unanswered`: no answer in time, the engine will hand the job out again.
+ */
+export type SettleAnswer = 'accepted' | 'gone' | 'unanswered'
+
+export interface WorkOptions {
+  types: string[]
+  /** Jobs of this worker in hand at any moment, over all types. */
+  maxInFlight: number
+  /** How long the engine leaves a job to this worker, milliseconds. */
+  jobTimeoutMs: number
+  /** Awaited before each poll; lets the worker stop asking for jobs it could not handle. */
+  gate?: (signal: AbortSignal) => Promise<void>
+}
+
+export interface JobWorker {
+  /** Jobs in hand. */
+  readonly inFlight: number
+  /** Milliseconds since the last poll that the engine answered, over the slowest type. */
+  lastPollAgeMs(): number
+  /**
+   * Takes no new jobs, gives back those that still arrive, and waits until all in hand are settled,
+   * `graceMs` at the longest. Resolves to the number of jobs left in hand.
+   */
+  stop(graceMs: number): Promise<number>
+}
+
+/** A process engine. `src/engine/zeebe.ts` is the only file that knows a client library. */
+export interface Engine {
+  /** Names the engine in ledger and request ids; two engines on one database need different names. */
+  readonly name: string
+  work(options: WorkOptions, handle: (job: Job) => Promise<void>): JobWorker
+  settle(job: Job, settlement: Settlement): Promise<SettleAnswer>
+  /** @throws RelayError ENGINE_UNREACHABLE */
+  check(): Promise<void>
+  close(): Promise<void>
+}
