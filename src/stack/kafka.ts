@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, realpath, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { Kafka, logLevel } from 'kafkajs'
+import { holdServer } from './held-server.js'
+import { findJava } from './java.js'
+import { jvmCommand } from './jvm.js'
+import type { LocalServer, StartOptions } from './local-server.js'
+import { fetchServer } from './maven.js'
+import { choosePorts, portOf } from './ports.js'
+import { waitUntilReady } from './readiness.js'
+
+export interface LocalKafka extends LocalServer {
+  bootstrapServers: string
+}
+
+/**
+ * Kafka as a single KRaft node. Topics are made when first used, with 3 partitions.
+ * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
+ */
+export async function startKafka({ folder: given, onProgress }: StartOptions): Promise<LocalKafka> {
+  const java = await findJava('Kafka', 17)
+  const jars = path.join(await fetchServer('kafka', onProgress), '*')
+  onProgress({ server: 'kafka', text: 'starting' })
+  const server = await holdServer('kafka', given, async () => {
+    const folder = await realpath(given)
+    const ports = await choosePorts(folder, { broker: 1, controller: 1 })
+    const properties = path.join(folder, 'server.properties')
+    await writeFile(properties, serverProperties(folder, ports))
+    // Metadata of the JVM's own kind: it reports at this level to standard output, and stays silent without it.
+    const logging = '-Dorg.apache.logging.log4j.level=INFO'
+    const run = (...args: string[]) => jvmCommand(java, folder, 512, ['-cp', jars, logging, ...args])
+    if (!existsSync(path.join(folder, 'data', 'meta.properties'))) {
+      await mkdir(path.join(folder, 'data'), { recursive: true })
+      const clusterId = randomBytes(16).toString('base64url')
+      const format = await run('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties)
+      await promisify(execFile)(format.command, format.args, { env: format.env, cwd: folder })
+    }
+    return { ...(await run('kafka.Kafka', properties)), ports }
+  })
+  const bootstrapServers = `127.0.0.1:${portOf(server.ports, 'broker')}`
+  await waitUntilReady(server, () => answersAsCluster(bootstrapServers), 90_000)
+  onProgress({ server: 'kafka', text: `ready at ${bootstrapServers}` })
+  return { bootstrapServers, kill: server.kill, stop: server.release }
+}
+
+async function answersAsCluster(bootstrapServers: string): Promise<void> {
+  const kafka = new Kafka({
+    brokers: [bootstrapServers],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 2_000,
+    retry: { retries: 0 },
+  })
+  const admin = kafka.admin()
+  try {
+    await admin.connect()
+    const { brokers } = await admin.describeCluster()
+    if (brokers.length === 0) throw new Error('no broker is registered yet')
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+function serverProperties(folder: string, ports: Record<string, number>): string {
+  const broker = `127.0.0.1:${portOf(ports, 'broker')}`
+  const controller = `127.0.0.1:${portOf(ports, 'controller')}`
+  return Object.entries({
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@${controller}`,
+    listeners: `PLAINTEXT://${broker},CONTROLLER://${controller}`,
+    'advertised.listeners': `PLAINTEXT://${broker}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': path.join(folder, 'data'),
+    'num.partitions': 3,
+    'auto.create.topics.enable': true,
+    'default.replication.factor': 1,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 5,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 5,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    'log.segment.bytes': 64 * 1024 * 1024,
+    // Index files are laid out at full size for every partition: 10 MiB each by default.
+    'log.index.size.max.bytes': 1024 * 1024,
+    'num.network.threads': 2,
+    'num.io.threads': 4,
+    'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
+  })
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('')
+}
