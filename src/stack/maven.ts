@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,12 +38,14 @@ export async function fetchServer(name: JavaServer, onProgress: OnProgress): Pro
   const output = path.join(workplace, 'files')
   // Under a keeper like the servers: processes that want the same files share one Maven, and none is left behind.
   const maven = await holdServer('maven', workplace, async () => {
-    await rm(output, { recursive: true, force: true })
-    await rm(path.join(workplace, 'maven.log'), { force: true })
+    for (const old of ['files', 'target', 'maven.log'])
+      await rm(path.join(workplace, old), { recursive: true, force: true })
+    // Maven keeps notes beside the pom about what it has unpacked already.
+    await copyFile(pom, path.join(workplace, 'pom.xml'))
     const java = await findJava('Maven', 8)
     return {
       command: await findMaven(),
-      args: ['-f', pom, ...GOALS[name], `-DoutputDirectory=${output}`, '-Dstyle.color=never'],
+      args: ['-f', 'pom.xml', ...GOALS[name], `-DoutputDirectory=${output}`, '-Dstyle.color=never'],
       env: serverEnvironment(os.homedir(), { JAVA_HOME: java.home }),
       ports: {},
       stopSignal: 'SIGTERM',

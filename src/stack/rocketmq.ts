@@ -44,8 +44,7 @@ export async function startRocketmq({ folder, onProgress }: StartOptions): Promi
         await Promise.all([broker.server.kill(), names.server.kill()])
       },
       async stop() {
-        await broker.server.release()
-        await names.server.release()
+        await Promise.all([broker.server.release(), names.server.release()])
       },
     }
   } catch (error) {
