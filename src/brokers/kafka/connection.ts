@@ -1,0 +1,196 @@
+import { RelayError, toRelayError } from '../../core/errors.js'
+import type { BrokerConnection, ConnectionContext, OutboundMessage, Receipt } from '../broker.js'
+import type { KafkaClient } from './client.js'
+import { Lane, type LaneContext, rejectTooLarge } from './lane.js'
+import { partitionOfKey } from './partition.js'
+import { Pending } from './pending.js'
+import { Producers } from './producers.js'
+import type { KafkaSettings } from './settings.js'
+import { Topics } from './topics.js'
+
+/** How often overdue messages are looked for. */
+const SWEEP_MS = 100
+/** Added to the budget for what happens around the requests. */
+const SLACK_MS = 1000
+/** Never sent: a broker drops a connection over a larger request, which would look like a failure of the broker. */
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+
+/** The messages of one topic that wait for its partition count, and the lanes of the others. */
+interface Route {
+  lanes: Map<number, Lane>
+  unplaced: Pending[]
+  /** Partition that takes messages without a key until its lane takes them. */
+  spread: number
+}
+
+export class KafkaConnection implements BrokerConnection {
+  readonly publishBudgetMs: number
+  readonly #settings: KafkaSettings
+  readonly #adapter: string
+  readonly #context: LaneContext
+  readonly #pending = new Set<Pending>()
+  readonly #routes = new Map<string, Route>()
+  readonly #retryMs: number
+  #sweep: NodeJS.Timeout | undefined
+  #closing: Promise<void> | undefined
+  #onIdle: (() => void) | undefined
+
+  constructor(settings: KafkaSettings, { adapter, log }: ConnectionContext, open: () => KafkaClient) {
+    const attemptMs = settings.connectionTimeoutMs + settings.requestTimeoutMs
+    this.publishBudgetMs = attemptMs + settings.requestTimeoutMs + SLACK_MS
+    this.#retryMs = this.publishBudgetMs - attemptMs
+    this.#settings = settings
+    this.#adapter = adapter
+    this.#context = {
+      settings,
+      log,
+      producers: new Producers(settings, open),
+      topics: new Topics(settings, open),
+    }
+  }
+
+  publish(message: OutboundMessage): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      const refusal = this.#closing ? this.#closed() : inputFault(message)
+      if (refusal) return reject(refusal)
+      const now = performance.now()
+      const times = {
+        deadline: now + this.publishBudgetMs - 2 * SWEEP_MS,
+        retryUntil: now + this.#retryMs,
+      }
+      const pending = new Pending(message, times, this.#pending, resolve, reject)
+      this.#sweep ??= setTimeout(() => this.#failOverdue(), SWEEP_MS)
+      if (pending.bytes > MESSAGE_BYTES_MAX) void rejectTooLarge(pending, this.#context.topics)
+      else this.#place(pending)
+    })
+  }
+
+  check(): Promise<void> {
+    return this.#context.topics.check()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #place(pending: Pending): void {
+    const { topic, partition } = pending.message
+    const route = this.#route(topic)
+    const partitions = this.#context.topics.partitions(topic)
+    // Behind one that waits for the partition count, all wait, to keep their order.
+    if (partitions === undefined || (partition ?? 0) >= partitions || route.unplaced.length > 0) {
+      route.unplaced.push(pending)
+      if (route.unplaced.length === 1) void this.#placeLater(topic, route)
+    } else {
+      this.#assign(pending, route, partitions)
+    }
+  }
+
+  async #placeLater(topic: string, route: Route): Promise<void> {
+    try {
+      const partitions = await this.#context.topics.lookup(topic)
+      for (const pending of route.unplaced.splice(0)) this.#assign(pending, route, partitions)
+    } catch (error) {
+      const reason = toRelayError(error)
+      for (const pending of route.unplaced.splice(0)) pending.fail(reason)
+      if (!reason.retryable && route.lanes.size === 0) this.#routes.delete(topic)
+    }
+  }
+
+  #assign(pending: Pending, route: Route, partitions: number): void {
+    const {
+      topic,
+      key,
+      partition = key == null ? route.spread % partitions : partitionOfKey(key, partitions),
+    } = pending.message
+    if (partition < partitions) this.#lane(topic, route, partition).push(pending)
+    else pending.fail(unknownPartition(topic, partition, partitions))
+  }
+
+  #route(topic: string): Route {
+    let route = this.#routes.get(topic)
+    if (!route) {
+      route = { lanes: new Map(), unplaced: [], spread: Math.floor(Math.random() * 1024) }
+      this.#routes.set(topic, route)
+    }
+    return route
+  }
+
+  #lane(topic: string, route: Route, partition: number): Lane {
+    let lane = route.lanes.get(partition)
+    if (!lane) {
+      lane = new Lane(topic, partition, this.#context, () => {
+        const partitions = this.#context.topics.partitions(topic) ?? 1
+        if (route.spread % partitions === partition) route.spread = (partition + 1) % partitions
+      })
+      route.lanes.set(partition, lane)
+    }
+    return lane
+  }
+
+  #failOverdue(): void {
+    const now = performance.now()
+    for (const pending of this.#pending) {
+      if (pending.deadline > now) break
+      pending.fail(
+        new RelayError(
+          'BROKER_TIMEOUT',
+          `Kafka at ${this.#settings.bootstrapServers.join(',')} did not acknowledge the message within ${this.publishBudgetMs} ms`,
+        ),
+      )
+    }
+    if (this.#pending.size > 0) {
+      this.#sweep?.refresh()
+    } else {
+      this.#sweep = undefined
+      this.#onIdle?.()
+    }
+  }
+
+  async #close(): Promise<void> {
+    if (this.#sweep) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve
+      })
+    }
+    await Promise.all([this.#context.producers.close(), this.#context.topics.close()])
+  }
+
+  #closed(): RelayError {
+    return new RelayError('BROKER_UNREACHABLE', `the connection of adapter ${this.#adapter} is closed`)
+  }
+}
+
+function inputFault({ topic, partition, timestamp }: OutboundMessage): RelayError | undefined {
+  if (!/^[a-zA-Z0-9._-]{1,249}$/.test(topic) || topic === '.' || topic === '..') {
+    return new RelayError(
+      'TOPIC_INVALID',
+      `topic "${topic}" is not a name Kafka accepts: use 1 to 249 letters, digits, ".", "_" or "-"`,
+    )
+  }
+  if (partition !== undefined && !isNatural(partition)) {
+    return new RelayError(
+      'PARTITION_UNKNOWN',
+      `partition ${partition} is not a partition number: use an integer from 0 up`,
+    )
+  }
+  if (timestamp !== undefined && !isNatural(timestamp)) {
+    return new RelayError(
+      'INPUT_INVALID',
+      `timestamp ${timestamp} is not a number of milliseconds since 1970`,
+    )
+  }
+  return undefined
+}
+
+function isNatural(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
+}
+
+function unknownPartition(topic: string, partition: number, partitions: number): RelayError {
+  return new RelayError(
+    'PARTITION_UNKNOWN',
+    `topic ${topic} has no partition ${partition}: use 0 to ${partitions - 1}, or none to have one chosen`,
+  )
+}

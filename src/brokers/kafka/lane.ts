@@ -1,0 +1,247 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Message, RecordMetadata } from 'kafkajs'
+import { RelayError, toRelayError } from '../../core/errors.js'
+import type { Log } from '../../core/log.js'
+import { pause } from '../../core/time-limit.js'
+import { judge } from './errors.js'
+import type { Pending } from './pending.js'
+import type { Producers } from './producers.js'
+import type { KafkaSettings } from './settings.js'
+import type { Topics } from './topics.js'
+
+/** Most messages in one send. */
+const BATCH_MESSAGES = 500
+/** Most bytes in one send of several messages: well below the default limit of a topic, 1,048,588. */
+const BATCH_BYTES = 512 * 1024
+
+const ACKS = { all: -1, leader: 1, none: 0 } as const
+
+export interface LaneContext {
+  settings: KafkaSettings
+  log: Log
+  producers: Producers
+  topics: Topics
+}
+
+/**
+ * The queue of one partition. What is ready goes out as one send, and the next starts when it has ended, so that a
+ * failure concerns one known batch and nothing overtakes a message that is sent again.
+ */
+export class Lane {
+  readonly topic: string
+  readonly partition: number
+  readonly #context: LaneContext
+  readonly #onTaken: () => void
+  #waiting: Pending[] = []
+  /** Batches sent before and to be sent again, before anything that waits. */
+  #again: Pending[][] = []
+  #isRunning = false
+  #failures = 0
+  #batchBytes = BATCH_BYTES
+
+  /** @param onTaken called when waiting messages were taken for a send */
+  constructor(topic: string, partition: number, context: LaneContext, onTaken: () => void) {
+    this.topic = topic
+    this.partition = partition
+    this.#context = context
+    this.#onTaken = onTaken
+  }
+
+  push(pending: Pending): void {
+    this.#waiting.push(pending)
+    if (this.#isRunning) return
+    this.#isRunning = true
+    void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    const { producers } = this.#context
+    for (;;) {
+      // One turn of the event loop lets everything that is ready at this moment join the batch.
+      await nextTurn()
+      this.#again = this.#again.map(unsettled).filter((batch) => batch.length > 0)
+      if (this.#waiting.length === 0 && this.#again.length === 0) break
+      if (producers.isReady) {
+        const batch = this.#again.shift() ?? this.#take()
+        if (batch.length > 0) await this.#send(batch)
+      } else {
+        await producers.ready().catch((error: unknown) => this.#notConnected(toRelayError(error)))
+      }
+    }
+    this.#isRunning = false
+  }
+
+  #take(): Pending[] {
+    let bytes = 0
+    let count = 0
+    for (const pending of this.#waiting) {
+      bytes += pending.bytes
+      if (count > 0 && (bytes > this.#batchBytes || count === BATCH_MESSAGES)) break
+      count++
+    }
+    const batch = unsettled(this.#waiting.splice(0, count))
+    this.#onTaken()
+    return batch
+  }
+
+  async #send(batch: Pending[]): Promise<void> {
+    const { producers, settings } = this.#context
+    const sentAt = Date.now()
+    const latest = batch.at(-1)?.deadline ?? 0
+    try {
+      const answer = await producers.send(
+        {
+          topic: this.topic,
+          acks: ACKS[settings.acks],
+          timeout: settings.requestTimeoutMs,
+          messages: batch.map((pending) => this.#record(pending, sentAt)),
+        },
+        Math.max(latest - performance.now(), 0),
+      )
+      this.#published(batch, answer, sentAt)
+    } catch (thrown) {
+      await this.#failed(batch, thrown)
+    }
+  }
+
+  #record({ message }: Pending, sentAt: number): Message {
+    const { key, value, headers, timestamp } = message
+    return {
+      value,
+      headers,
+      partition: this.partition,
+      timestamp: String(timestamp ?? sentAt),
+      ...(key == null ? {} : { key }),
+    }
+  }
+
+  #published(batch: Pending[], answer: RecordMetadata[], sentAt: number): void {
+    const isAcknowledged = this.#context.settings.acks !== 'none'
+    const placed = answer.find(
+      (entry) => entry.topicName === this.topic && entry.partition === this.partition,
+    )
+    if (isAcknowledged && placed?.baseOffset === undefined) {
+      // kafkajs leaves out, without an error, a partition its metadata does not know.
+      const error = new RelayError('BROKER_UNAVAILABLE', `Kafka's answer leaves out ${this.#name}`)
+      this.#context.producers.discard()
+      throw error
+    }
+    this.#failures = 0
+    const baseOffset = BigInt(placed?.baseOffset ?? 0)
+    const appendTime = placed?.logAppendTime ?? '-1'
+    batch.forEach((pending, index) => {
+      pending.succeed({
+        kind: 'kafka',
+        topic: this.topic,
+        partition: this.partition,
+        offset: isAcknowledged ? String(baseOffset + BigInt(index)) : null,
+        timestamp: appendTime === '-1' ? String(pending.message.timestamp ?? sentAt) : appendTime,
+      })
+    })
+  }
+
+  async #failed(batch: Pending[], thrown: unknown): Promise<void> {
+    const { settings, topics } = this.#context
+    const { remedy, error } = judge(thrown, `publishing to ${this.#name}`, settings.bootstrapServers)
+    switch (remedy) {
+      case 'split':
+        return this.#split(batch, error)
+      case 'reject':
+        return rejectAll(batch, error)
+      case 'retry':
+        return this.#retry(batch, error)
+      case 'lookup':
+        try {
+          const partitions = await topics.lookup(this.topic)
+          if (this.partition >= partitions) return rejectAll(batch, lostPartition(this.#name, partitions))
+        } catch (lookupError) {
+          const reason = toRelayError(lookupError)
+          return reason.retryable ? this.#retry(batch, reason) : rejectAll(batch, reason)
+        }
+        return this.#retry(batch, asTransient(error))
+      default:
+        return remedy satisfies never
+    }
+  }
+
+  /** Kafka takes a batch whole or not at all: halving it finds the message to blame. */
+  #split(batch: Pending[], error: RelayError): void {
+    const [only] = batch
+    if (only && batch.length === 1) {
+      if (error.code === 'MESSAGE_TOO_LARGE') void rejectTooLarge(only, this.#context.topics, error)
+      else only.fail(error)
+      return
+    }
+    if (error.code === 'MESSAGE_TOO_LARGE') {
+      const bytes = batch.reduce((sum, pending) => sum + pending.bytes, 0)
+      this.#batchBytes = Math.min(this.#batchBytes, bytes / 2)
+    }
+    const half = Math.ceil(batch.length / 2)
+    this.#again.unshift(batch.slice(0, half), batch.slice(half))
+  }
+
+  async #retry(batch: Pending[], error: RelayError): Promise<void> {
+    this.#keep(batch, error)
+    const { length } = batch
+    this.#context.log.warn('a batch was not acknowledged', { reason: error.message, messages: length })
+    this.#failures++
+    await pause(Math.min(50 * 2 ** this.#failures, 1000))
+  }
+
+  /** Puts back, in front, what may be sent once more. */
+  #keep(batch: Pending[], error: RelayError): void {
+    const now = performance.now()
+    const kept = batch.filter((pending) => {
+      if (pending.retryUntil > now) return true
+      pending.fail(error)
+      return false
+    })
+    if (kept.length > 0) this.#again.unshift(kept)
+  }
+
+  /**
+   * What was never sent fails at once. What was sent without an answer is kept: it may have arrived, and failing it
+   * would only have it sent again later, out of order.
+   */
+  #notConnected(error: RelayError): void {
+    rejectAll(this.#waiting, error)
+    this.#waiting = []
+    for (const batch of this.#again.splice(0).reverse()) this.#keep(batch, error)
+  }
+
+  get #name(): string {
+    return `partition ${this.partition} of topic ${this.topic}`
+  }
+}
+
+/** Rejects a message that no topic limit allows, naming the limit if it can be read. */
+export async function rejectTooLarge(pending: Pending, topics: Topics, cause?: RelayError): Promise<void> {
+  const { topic } = pending.message
+  const limit = await topics.messageLimit(topic)
+  pending.fail(
+    new RelayError(
+      'MESSAGE_TOO_LARGE',
+      `message of about ${pending.bytes} bytes is larger than topic ${topic} allows (max.message.bytes ${
+        limit ? `is ${limit}` : 'could not be read'
+      }): make it smaller or raise the limit`,
+      { cause },
+    ),
+  )
+}
+
+function unsettled(batch: Pending[]): Pending[] {
+  return batch.filter((pending) => !pending.isSettled)
+}
+
+function rejectAll(batch: Pending[], error: RelayError): void {
+  for (const pending of batch) pending.fail(error)
+}
+
+/** The topic was looked up and is there: what the broker said of it has passed. */
+function asTransient(error: RelayError): RelayError {
+  return error.retryable ? error : new RelayError('BROKER_UNAVAILABLE', error.message, { cause: error.cause })
+}
+
+function lostPartition(name: string, partitions: number): RelayError {
+  return new RelayError('BROKER_UNAVAILABLE', `${name} is gone: the topic was made anew with ${partitions}`)
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto'
+import { Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+
+export type ReadMessage = KafkaMessage & { partition: number }
+
+/** A topic with a random name; resolves to the name once every partition has a leader. */
+export async function createTopic(
+  bootstrapServers: string,
+  { partitions = 1, config = {} }: { partitions?: number; config?: Record<string, string> } = {},
+): Promise<string> {
+  const topic = `test-${randomUUID()}`
+  await withAdmin(bootstrapServers, (admin) =>
+    admin.createTopics({
+      waitForLeaders: true,
+      topics: [
+        {
+          topic,
+          numPartitions: partitions,
+          configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+        },
+      ],
+    }),
+  )
+  return topic
+}
+
+/**
+ * Every message of the topic, in order within each partition, once at least `count` are there and the log's end
+ * is reached.
+ */
+export async function readTopic(
+  bootstrapServers: string,
+  topic: string,
+  count: number,
+): Promise<ReadMessage[]> {
+  const ends = await withAdmin(bootstrapServers, async (admin) => {
+    for (;;) {
+      const offsets = await admin.fetchTopicOffsets(topic)
+      if (offsets.reduce((sum, { high }) => sum + Number(high), 0) >= count) return offsets
+    }
+  })
+  const left = new Map(
+    ends.filter(({ high }) => high !== '0').map(({ partition, high }) => [partition, high]),
+  )
+  const messages: ReadMessage[] = []
+  if (left.size === 0) return messages
+  const consumer = client(bootstrapServers).consumer({ groupId: `test-${randomUUID()}` })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await new Promise<void>((resolve, reject) => {
+    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
+    consumer
+      .run({
+        eachMessage: async ({ partition, message }) => {
+          messages.push({ ...message, partition })
+          if (BigInt(message.offset) + 1n === BigInt(left.get(partition) ?? 0)) left.delete(partition)
+          if (left.size === 0) resolve()
+        },
+      })
+      .catch(reject)
+  })
+  await consumer.disconnect()
+  return messages
+}
+
+export async function withAdmin<T>(
+  bootstrapServers: string,
+  act: (admin: ReturnType<Kafka['admin']>) => Promise<T>,
+): Promise<T> {
+  const admin = client(bootstrapServers).admin()
+  await admin.connect()
+  try {
+    return await act(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+function client(bootstrapServers: string): Kafka {
+  return new Kafka({ brokers: bootstrapServers.split(','), logLevel: logLevel.NOTHING })
+}
