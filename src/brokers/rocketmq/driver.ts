@@ -1,0 +1,21 @@
+import type { BrokerDriver } from '../broker.js'
+import { RocketmqConnection } from './connection.js'
+import { GrpcWire } from './grpc.js'
+import { RemotingWire } from './remoting.js'
+import { parseSettings, type RocketmqSettings, settingsSchema } from './settings.js'
+
+export function createRocketmqDriver(): BrokerDriver<RocketmqSettings> {
+  return {
+    kind: 'rocketmq',
+    taskType: 'RocketMQ Producer',
+    inputs: ['keys', 'tag', 'properties', 'delayLevel', 'deliverAt', 'messageGroup', 'producerGroup'],
+    acceptsNull: false,
+    settings: settingsSchema,
+    parse: parseSettings,
+    connect(settings, context) {
+      return settings.protocol === 'remoting'
+        ? new RocketmqConnection(new RemotingWire(settings, context.log), settings, context)
+        : new RocketmqConnection(new GrpcWire(settings, context.log), settings, context)
+    },
+  }
+}

@@ -1,0 +1,202 @@
+import { type ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+
+/** What a failed request was about, for the texts of its errors. */
+export interface Request {
+  /** `host:port`, or a list of them. */
+  address: string
+  /** Absent where the request is not about a topic. */
+  topic?: string
+}
+
+const TOPIC_CURE_REMOTING =
+  'create it (mqadmin updateTopic), or let the brokers create topics (autoCreateTopicEnable=true)'
+const TOPIC_CURE_GRPC =
+  'create it (mqadmin updateTopic); a gRPC proxy creates none, and takes some seconds to see a new one'
+
+/** What ali-ons threw, as a RelayError. */
+export function remotingError(thrown: unknown, request: Request): RelayError {
+  if (thrown instanceof RelayError) return thrown
+  const cause = withoutPayload(thrown)
+  if (nameOf(thrown) === 'MQClientException' && codeOf(thrown) !== undefined) {
+    return refusal(remotingCode(thrown), request, TOPIC_CURE_REMOTING, cause)
+  }
+  if (nameOf(thrown) === 'ResponseTimeoutError') {
+    return new RelayError('BROKER_TIMEOUT', `RocketMQ at ${request.address} did not answer in time`, {
+      cause,
+    })
+  }
+  return unreachable(request, cause)
+}
+
+/** What a call to the gRPC proxy threw, as a RelayError. */
+export function grpcError(thrown: unknown, request: Request): RelayError {
+  if (thrown instanceof RelayError) return thrown
+  const code = codeOf(thrown)
+  if (code === GRPC.DEADLINE_EXCEEDED) {
+    return new RelayError(
+      'BROKER_TIMEOUT',
+      `the RocketMQ proxy at ${request.address} did not answer in time`,
+      {
+        cause: thrown,
+      },
+    )
+  }
+  if (code === GRPC.UNAVAILABLE || code === GRPC.CANCELLED) return unreachable(request, thrown)
+  if (code === GRPC.RESOURCE_EXHAUSTED) return refusal('MESSAGE_TOO_LARGE', request, TOPIC_CURE_GRPC, thrown)
+  if (code === GRPC.UNAUTHENTICATED) return refusal('AUTHENTICATION_FAILED', request, TOPIC_CURE_GRPC, thrown)
+  return refusal('BROKER_UNAVAILABLE', request, TOPIC_CURE_GRPC, thrown)
+}
+
+/** A status other than OK in an answer of the gRPC proxy, as a RelayError. */
+export function grpcRefusal(status: { code: number; message: string }, request: Request): RelayError {
+  const cause = Object.assign(new Error(status.message), { code: status.code })
+  return refusal(statusCode(status), request, TOPIC_CURE_GRPC, cause)
+}
+
+function remotingCode(thrown: unknown): ErrorCode {
+  const text = messageOf(thrown)
+  switch (codeOf(thrown)) {
+    case REMOTING.TOPIC_NOT_EXIST:
+      return 'TOPIC_UNKNOWN'
+    case REMOTING.MESSAGE_ILLEGAL:
+      return text.includes('body length limit') ? 'MESSAGE_TOO_LARGE' : 'BROKER_REFUSED'
+    case REMOTING.INVALID_PARAMETER:
+      return text.includes('topic') ? 'TOPIC_INVALID' : 'BROKER_REFUSED'
+    case REMOTING.NO_PERMISSION:
+      // A broker that is read-only for a while; the name server soon leaves it out of the route.
+      if (text.startsWith('the broker[')) return 'BROKER_UNAVAILABLE'
+      return deniesCredentials(text) ? 'AUTHENTICATION_FAILED' : 'NOT_AUTHORIZED'
+    case REMOTING.SYSTEM_ERROR:
+      // RocketMQ 4.x reports its access control as a system error that names the exception.
+      if (!text.includes('AclException')) return 'BROKER_UNAVAILABLE'
+      return deniesCredentials(text) ? 'AUTHENTICATION_FAILED' : 'NOT_AUTHORIZED'
+    case REMOTING.SYSTEM_BUSY:
+    case REMOTING.SERVICE_NOT_AVAILABLE:
+      return 'BROKER_UNAVAILABLE'
+    default:
+      return 'BROKER_REFUSED'
+  }
+}
+
+function statusCode(status: { code: number; message: string }): ErrorCode {
+  switch (status.code) {
+    case PROXY.ILLEGAL_TOPIC:
+      return 'TOPIC_INVALID'
+    case PROXY.TOPIC_NOT_FOUND:
+      return 'TOPIC_UNKNOWN'
+    case PROXY.UNAUTHORIZED:
+      return 'AUTHENTICATION_FAILED'
+    case PROXY.FORBIDDEN:
+      return deniesCredentials(status.message) ? 'AUTHENTICATION_FAILED' : 'NOT_AUTHORIZED'
+    case PROXY.PAYLOAD_TOO_LARGE:
+    case PROXY.MESSAGE_BODY_TOO_LARGE:
+    case PROXY.REQUEST_HEADER_FIELDS_TOO_LARGE:
+    case PROXY.MESSAGE_PROPERTIES_TOO_LARGE:
+      return 'MESSAGE_TOO_LARGE'
+    case PROXY.REQUEST_TIMEOUT:
+    case PROXY.PROXY_TIMEOUT:
+    case PROXY.MASTER_PERSISTENCE_TIMEOUT:
+    case PROXY.SLAVE_PERSISTENCE_TIMEOUT:
+      return 'BROKER_TIMEOUT'
+    case PROXY.TOO_MANY_REQUESTS:
+      return 'BROKER_UNAVAILABLE'
+    default:
+      // 400xx–499xx: the request is at fault. 500xx and above: the server is.
+      return status.code >= 50_000 ? 'BROKER_UNAVAILABLE' : 'BROKER_REFUSED'
+  }
+}
+
+function refusal(code: ErrorCode, request: Request, topicCure: string, cause: unknown): RelayError {
+  const topic = request.topic === undefined ? '' : ` for topic "${request.topic}"`
+  const reason = messageOf(cause).split('\n')[0] ?? ''
+  const text = `RocketMQ at ${request.address} refused the request${topic}: ${reason}`
+  switch (code) {
+    case 'TOPIC_UNKNOWN':
+      return new RelayError(
+        code,
+        `topic "${request.topic}" does not exist on ${request.address}: ${topicCure}`,
+        { cause },
+      )
+    case 'AUTHENTICATION_FAILED':
+      return new RelayError(code, `${text}; check settings accessKey and secretKey`, { cause })
+    case 'NOT_AUTHORIZED':
+      return new RelayError(code, `${text}; allow this access key to publish there`, { cause })
+    default:
+      return new RelayError(code, `${text}${typeMismatchCure(reason)}`, { cause })
+  }
+}
+
+function typeMismatchCure(reason: string): string {
+  if (!reason.includes('TopicMessageType validate failed')) return ''
+  return (
+    '; messageGroup needs a topic of type FIFO, deliverAt one of type DELAY, all others one of type NORMAL ' +
+    '(mqadmin updateTopic -a +message.type=…)'
+  )
+}
+
+function unreachable(request: Request, cause: unknown): RelayError {
+  return new RelayError(
+    'BROKER_UNREACHABLE',
+    `RocketMQ at ${request.address} cannot be reached: ${messageOf(cause)}`,
+    {
+      cause,
+    },
+  )
+}
+
+/** Both kinds of access control answer a wrong user, password or signature with the code of a missing permission. */
+function deniesCredentials(text: string): boolean {
+  return /signature|authentication|access ?key|user.*(not found|not exist)/i.test(text)
+}
+
+/** ali-ons hangs the whole request, as base64, on errors of closed sockets. */
+function withoutPayload(thrown: unknown): unknown {
+  if (thrown instanceof Error && 'data' in thrown) delete thrown.data
+  return thrown
+}
+
+function nameOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error ? thrown.name : undefined
+}
+
+function codeOf(thrown: unknown): number | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined
+  return typeof thrown.code === 'number' ? thrown.code : undefined
+}
+
+/** org.apache.rocketmq.remoting.protocol.ResponseCode */
+const REMOTING = {
+  SYSTEM_ERROR: 1,
+  SYSTEM_BUSY: 2,
+  MESSAGE_ILLEGAL: 13,
+  SERVICE_NOT_AVAILABLE: 14,
+  NO_PERMISSION: 16,
+  TOPIC_NOT_EXIST: 17,
+  INVALID_PARAMETER: 29,
+} as const
+
+/** apache.rocketmq.v2.Code of definition.proto */
+const PROXY = {
+  ILLEGAL_TOPIC: 40002,
+  UNAUTHORIZED: 40100,
+  FORBIDDEN: 40300,
+  TOPIC_NOT_FOUND: 40402,
+  REQUEST_TIMEOUT: 40800,
+  PAYLOAD_TOO_LARGE: 41300,
+  MESSAGE_BODY_TOO_LARGE: 41301,
+  TOO_MANY_REQUESTS: 42900,
+  REQUEST_HEADER_FIELDS_TOO_LARGE: 43100,
+  MESSAGE_PROPERTIES_TOO_LARGE: 43101,
+  PROXY_TIMEOUT: 50400,
+  MASTER_PERSISTENCE_TIMEOUT: 50401,
+  SLAVE_PERSISTENCE_TIMEOUT: 50402,
+} as const
+
+/** Status codes of gRPC itself. */
+const GRPC = {
+  CANCELLED: 1,
+  DEADLINE_EXCEEDED: 4,
+  RESOURCE_EXHAUSTED: 8,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const

@@ -1,0 +1,181 @@
+import { format } from 'node:util'
+import MQClientAPI from 'ali-ons/lib/mq_client_api.js'
+import { RelayError } from '../../core/errors.js'
+import type { Log } from '../../core/log.js'
+import { remotingError } from './errors.js'
+import type { CheckedMessage } from './message.js'
+import type { RocketmqSettings } from './settings.js'
+import { byBrokerAndId, type Queue, type Route, type Stored, type Wire } from './wire.js'
+
+/** Its route stands for all brokers that create topics with their first message. */
+const AUTO_CREATE_TOPIC = 'TBW102'
+const AUTO_CREATED_QUEUES = 4
+/** Every broker registers it at start-up. */
+const SELF_TEST_TOPIC = 'SELF_TEST_TOPIC'
+const MASTER = '0'
+const WRITABLE = 0b10
+
+type RouteData = NonNullable<Awaited<ReturnType<MQClientAPI['getTopicRouteInfoFromNameServer']>>>
+
+/**
+ * The name server protocol, spoken through the request layer of ali-ons. Its producer is left out on purpose: it
+ * shares clients between name servers, changes bodies and ids on retries and keeps a hidden client open for ever.
+ */
+export class RemotingWire implements Wire<Queue> {
+  readonly #settings: RocketmqSettings
+  readonly #client: MQClientAPI
+
+  constructor(settings: RocketmqSettings, log: Log) {
+    const { addresses, accessKey, secretKey, connectTimeoutMs } = settings
+    this.#settings = settings
+    this.#client = new MQClientAPI({
+      nameSrv: addresses,
+      httpclient: {},
+      logger: quiet(log),
+      connectTimeout: connectTimeoutMs,
+      ...(accessKey && secretKey && { accessKey, secretKey }),
+    })
+    this.#client.on('error', (error) =>
+      log.debug('a connection to RocketMQ failed', { error: String(error) }),
+    )
+  }
+
+  async route(topic: string, timeoutMs: number): Promise<Route<Queue>> {
+    const halfMs = timeoutMs / 2
+    try {
+      return {
+        queues: writable(await this.#askForRoute(this.#physical(topic), halfMs), topic),
+        provisional: false,
+      }
+    } catch (error) {
+      if (!(error instanceof RelayError && error.code === 'TOPIC_UNKNOWN')) throw error
+      return { queues: await this.#queuesToBe(topic, halfMs, error), provisional: true }
+    }
+  }
+
+  async send(message: CheckedMessage, queue: Queue, timeoutMs: number): Promise<Stored> {
+    const topic = this.#physical(message.topic)
+    const header = {
+      producerGroup: this.#physical(message.producerGroup),
+      topic,
+      defaultTopic: AUTO_CREATE_TOPIC,
+      defaultTopicQueueNums: AUTO_CREATED_QUEUES,
+      queueId: queue.id,
+      sysFlag: 0,
+      bornTimestamp: Date.now(),
+      flag: 0,
+      properties: encodeProperties(message),
+      reconsumeTimes: 0,
+      unitMode: false,
+    }
+    try {
+      const { sendStatus, messageQueue, queueOffset } = await this.#client.sendMessage(
+        queue.address,
+        queue.broker,
+        { topic, body: message.body },
+        header,
+        timeoutMs,
+      )
+      return {
+        queueId: Number(messageQueue.queueId),
+        queueOffset: String(queueOffset),
+        ...(sendStatus !== 'SEND_OK' && { warning: `the broker reports ${sendStatus}` }),
+      }
+    } catch (thrown) {
+      throw remotingError(thrown, { address: queue.address, topic: message.topic })
+    }
+  }
+
+  /** A name server accepts anybody, so every master broker is asked for a sign of life as well. */
+  async check(timeoutMs: number): Promise<void> {
+    const halfMs = timeoutMs / 2
+    const { brokerDatas } = await this.#askForRoute(SELF_TEST_TOPIC, halfMs)
+    const masters = brokerDatas
+      .map(({ brokerAddrs }) => brokerAddrs[MASTER])
+      .filter((address) => address !== undefined)
+    const group = this.#physical(this.#settings.producerGroup)
+    const heartbeat = { clientID: group, producerDataSet: [{ groupName: group }], consumerDataSet: [] }
+    await Promise.all(
+      masters.map((address) =>
+        this.#client.sendHearbeat(address, heartbeat, halfMs).catch((thrown: unknown) => {
+          throw remotingError(thrown, { address })
+        }),
+      ),
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.#client.ready()
+    await this.#client.close()
+    // Closing removes all listeners, and an error event nobody listens to ends the process.
+    this.#client.on('error', () => undefined)
+  }
+
+  async #askForRoute(topic: string, timeoutMs: number): Promise<RouteData> {
+    const { addresses } = this.#settings
+    const request = { address: addresses.join(';'), topic }
+    // Before that the library has no name server to ask, and says so by an error without a reason.
+    await this.#client.ready()
+    try {
+      // The name servers are asked one after the other, so that each gets its part of the time.
+      const route = await this.#client.getTopicRouteInfoFromNameServer(topic, timeoutMs / addresses.length)
+      if (route) return route
+    } catch (thrown) {
+      throw remotingError(thrown, request)
+    }
+    throw new RelayError(
+      'BROKER_UNAVAILABLE',
+      `the name server at ${request.address} gave an empty route for ${topic}`,
+    )
+  }
+
+  async #queuesToBe(topic: string, timeoutMs: number, unknown: RelayError): Promise<Queue[]> {
+    try {
+      const queues = writable(await this.#askForRoute(AUTO_CREATE_TOPIC, timeoutMs), topic)
+      return queues.filter((queue) => queue.id < AUTO_CREATED_QUEUES)
+    } catch (error) {
+      throw error instanceof RelayError && error.code === 'TOPIC_UNKNOWN' ? unknown : error
+    }
+  }
+
+  #physical(name: string): string {
+    const { namespace } = this.#settings
+    return namespace === undefined ? name : `${namespace}%${name}`
+  }
+}
+
+/** @throws RelayError BROKER_UNAVAILABLE when no master broker takes messages for the topic. */
+function writable(route: RouteData, topic: string): Queue[] {
+  const masters = new Map(
+    route.brokerDatas.map(({ brokerName, brokerAddrs }) => [brokerName, brokerAddrs[MASTER]]),
+  )
+  const queues = route.queueDatas.flatMap(({ brokerName, perm, writeQueueNums }) => {
+    const address = masters.get(brokerName)
+    if (address === undefined || (perm & WRITABLE) === 0) return []
+    return Array.from({ length: writeQueueNums }, (_, id) => ({ broker: brokerName, id, address }))
+  })
+  if (queues.length > 0) return queues.sort(byBrokerAndId)
+  throw new RelayError('BROKER_UNAVAILABLE', `no running broker takes messages for topic "${topic}"`)
+}
+
+function encodeProperties(message: CheckedMessage): string {
+  const { properties, id, tag, keys, delayLevel, deliverAt, messageGroup } = message
+  let text = ''
+  const add = (name: string, value: string) => {
+    text += `${name}\u0001${value}\u0002`
+  }
+  for (const [name, value] of properties) add(name, value)
+  add('UNIQ_KEY', id)
+  if (tag !== undefined) add('TAGS', tag)
+  if (keys.length > 0) add('KEYS', keys.join(' '))
+  if (delayLevel !== undefined) add('DELAY', String(delayLevel))
+  if (deliverAt !== undefined) add('TIMER_DELIVER_MS', String(deliverAt))
+  if (messageGroup !== undefined) add('__SHARDINGKEY', messageGroup)
+  return text
+}
+
+/** What the library has to tell also arrives as errors of its calls, so its log is for debugging only. */
+function quiet(log: Log) {
+  const debug = (...args: unknown[]) => log.debug(format(...args))
+  return { debug, info: debug, warn: debug, error: debug }
+}

@@ -1,0 +1,99 @@
+import { createHash, randomInt } from 'node:crypto'
+import { RelayError } from '../../core/errors.js'
+import type { Log } from '../../core/log.js'
+import type { Queue, Route } from './wire.js'
+
+/** As often as RocketMQ's own clients ask. */
+const FRESH_MS = 30_000
+/** A topic about to be created gets its real route as soon as there is one. */
+const PROVISIONAL_FRESH_MS = 1000
+
+interface Entry<Q extends Queue> {
+  route: Route<Q>
+  staleAt: number
+}
+
+/**
+ * The queues of every topic in use. A known route is used, stale or not, while a new one is looked up, so that a
+ * name server may be away as long as the brokers are there; only the first message of a topic waits.
+ */
+export class Routes<Q extends Queue> {
+  readonly #entries = new Map<string, Entry<Q>>()
+  readonly #lookups = new Map<string, Promise<Route<Q>>>()
+  readonly #ask: (topic: string) => Promise<Route<Q>>
+  readonly #log: Log
+  #next = randomInt(2 ** 31)
+
+  constructor(ask: (topic: string) => Promise<Route<Q>>, log: Log) {
+    this.#ask = ask
+    this.#log = log
+  }
+
+  /** The route last looked up, if any; a stale one is renewed behind the caller's back. */
+  known(topic: string): Route<Q> | undefined {
+    const entry = this.#entries.get(topic)
+    if (entry && performance.now() >= entry.staleAt) this.renew(topic)
+    return entry?.route
+  }
+
+  /** To be called when a send failed, too: its queue may have moved. */
+  renew(topic: string): void {
+    void this.lookUp(topic).catch(() => undefined)
+  }
+
+  /** One look-up per topic at a time, shared by all that wait for it. @throws RelayError */
+  lookUp(topic: string): Promise<Route<Q>> {
+    const running = this.#lookups.get(topic)
+    if (running) return running
+    const lookup = this.#lookUpAndKeep(topic).finally(() => this.#lookups.delete(topic))
+    this.#lookups.set(topic, lookup)
+    return lookup
+  }
+
+  /**
+   * A queue for one attempt: always the same one for a message group, otherwise one after the other, avoiding
+   * the broker of a failed attempt where there is another.
+   */
+  pick(route: Route<Q>, messageGroup: string | undefined, avoid: string | undefined): Q {
+    if (messageGroup !== undefined) return pickByGroup(route, messageGroup)
+    const { queues } = route
+    const start = this.#next++
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[(start + i) % queues.length]
+      if (queue && queue.broker !== avoid) return queue
+    }
+    return at(queues, start % queues.length)
+  }
+
+  async #lookUpAndKeep(topic: string): Promise<Route<Q>> {
+    try {
+      const route = await this.#ask(topic)
+      const freshMs = route.provisional ? PROVISIONAL_FRESH_MS : FRESH_MS
+      this.#entries.set(topic, { route, staleAt: performance.now() + freshMs })
+      return route
+    } catch (error) {
+      if (error instanceof RelayError && !error.retryable) this.#entries.delete(topic)
+      this.#log.debug('looking up the route of a topic failed', { topic, error: String(error) })
+      throw error
+    }
+  }
+}
+
+/**
+ * While a topic is being created its group messages go to one broker only, as the broker that gets the first
+ * message is the one that has the topic afterwards: the queues of the real route are then the same.
+ */
+function pickByGroup<Q extends Queue>(route: Route<Q>, messageGroup: string): Q {
+  const first = at(route.queues, 0)
+  const queues = route.provisional
+    ? route.queues.filter((queue) => queue.broker === first.broker)
+    : route.queues
+  const hash = createHash('md5').update(messageGroup).digest().readUInt32BE()
+  return at(queues, hash % queues.length)
+}
+
+function at<Q extends Queue>(queues: Q[], index: number): Q {
+  const queue = queues[index]
+  if (!queue) throw new RelayError('INTERNAL', `a route has no queue ${index}`)
+  return queue
+}

@@ -1,0 +1,43 @@
+import type { CheckedMessage } from './message.js'
+
+/** Where one message may go. */
+export interface Queue {
+  broker: string
+  id: number
+  /** `host:port` that takes messages for this queue. */
+  address: string
+}
+
+export interface Route<Q extends Queue> {
+  /** Writable queues, sorted by broker and id; never empty. */
+  queues: Q[]
+  /** The topic does not exist yet: the queues are those a broker will give it with its first message. */
+  provisional: boolean
+}
+
+export interface Stored {
+  /** `null`: the protocol does not tell. */
+  queueId: number | null
+  queueOffset: string
+  /** The message is stored, but less safely than the broker is set up for. */
+  warning?: string
+}
+
+/**
+ * One protocol of RocketMQ: single requests, each ending within its time limit, none repeated.
+ * Everything else (routes, queues, order, attempts) is decided above it, in connection.ts.
+ */
+export interface Wire<Q extends Queue> {
+  /** @throws RelayError, TOPIC_UNKNOWN among others */
+  route(topic: string, timeoutMs: number): Promise<Route<Q>>
+  /** @throws RelayError */
+  send(message: CheckedMessage, queue: Q, timeoutMs: number): Promise<Stored>
+  /** Proves that the servers can be reached and accept the credentials. @throws RelayError */
+  check(timeoutMs: number): Promise<void>
+  /** Called once, when nothing is in flight any more. */
+  close(): Promise<void>
+}
+
+export function byBrokerAndId(a: Queue, b: Queue): number {
+  return a.broker === b.broker ? a.id - b.id : a.broker < b.broker ? -1 : 1
+}
