@@ -153,10 +153,10 @@ describe('the diagram guard', () => {
       /ToEnd has no edge/,
     ],
     ['a label without a place', /<dc:Bounds x="166"[^>]*>/, '', /OrderPlaced has a name/],
-    ['two shapes upon another', /x="480" y="140"/, 'x="380" y="140"', /PublishToKafka overlaps Announce/],
+    ['two shapes upon another', /x="506" y="140"/, 'x="400" y="140"', /PublishToKafka overlaps Announce/],
     [
       'a flow that ends beside its task',
-      /<di:waypoint x="300"/,
+      /<di:waypoint x="296"/,
       '<di:waypoint x="290"',
       /ToKafka does not touch/,
     ],
