@@ -1,0 +1,116 @@
+// Runs the tests: those without servers first, then the others against real servers, which are started once for all.
+// Arguments: test files to run; without any, all of them.
+import { existsSync } from 'node:fs'
+import { chmod, cp, mkdtemp, readdir, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { fileURLToPath } from 'node:url'
+import { messageOf } from '../src/core/errors.js'
+import { progressPrinter } from '../src/stack/progress.js'
+import { type Stack, startStack } from '../src/stack/stack.js'
+
+const WITHOUT_SERVERS = ['unit', 'guards']
+const WITH_SERVERS = ['contract', 'integration', 'e2e']
+/** Of one test file. */
+const TIME_LIMIT_MS = 10 * 60_000
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
+const logFolder = path.join(root, '.test-logs')
+process.chdir(root)
+
+const total = { passed: 0, failed: 0, skipped: 0 }
+const files = await chooseFiles(process.argv.slice(2))
+const needServers = files.filter((file) => WITH_SERVERS.includes(suiteOf(file)))
+const plain = files.filter((file) => !needServers.includes(file))
+
+await rm(logFolder, { recursive: true, force: true })
+if (plain.length > 0) await runFiles(plain, os.availableParallelism())
+if (needServers.length > 0) await runWithServers(needServers)
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
+process.exit(total.failed > 0 ? 1 : 0)
+
+async function chooseFiles(wanted: string[]): Promise<string[]> {
+  if (wanted.length > 0) {
+    const missing = wanted.filter((file) => !existsSync(file))
+    if (missing.length > 0) fail(`no such test file: ${missing.join(', ')}`)
+    return wanted.map((file) => path.relative(root, path.resolve(file)))
+  }
+  const all = await readdir('test', { recursive: true })
+  const suites = [...WITHOUT_SERVERS, ...WITH_SERVERS]
+  return all
+    .map((file) => path.join('test', file))
+    .filter((file) => file.endsWith('.test.ts') && suites.includes(suiteOf(file)))
+    .sort()
+}
+
+function suiteOf(file: string): string {
+  return file.split(path.sep)[1] ?? ''
+}
+
+async function runWithServers(chosen: string[]): Promise<void> {
+  const dataFolder = await mkdtemp(path.join(os.tmpdir(), 'bpmn-relay-test-'))
+  // Postgres does not run as root, but as a user who must be able to come here.
+  await chmod(dataFolder, 0o755)
+  let stack: Stack | undefined
+  const cleanUp = async () => {
+    await stack?.stop()
+    await rm(dataFolder, { recursive: true, force: true })
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void cleanUp().finally(() => process.exit(1)))
+  }
+  try {
+    stack = await startStack({ dataFolder, onProgress: progressPrinter(process.stdout) })
+    process.env.BPMN_RELAY_TEST_SERVERS = JSON.stringify(stack.addresses)
+    await runFiles(chosen, 2)
+  } catch (error) {
+    withoutServers(chosen, messageOf(error))
+  } finally {
+    if (total.failed > 0) await keepLogs(dataFolder)
+    await cleanUp()
+  }
+}
+
+function withoutServers(chosen: string[], reason: string): void {
+  const line = '!'.repeat(80)
+  console.log(`${line}\nThe servers could not be started: ${reason}\n`)
+  console.log(
+    `NOT RUN, ${chosen.length} test files that need them:\n${chosen.map((file) => `  ${file}\n`).join('')}${line}`,
+  )
+  if (process.env.CI === 'true') total.failed += chosen.length
+  else total.skipped += chosen.length
+}
+
+async function runFiles(chosen: string[], concurrency: number): Promise<void> {
+  const failedBefore = total.failed
+  let anyFailure = false
+  const events = run({ files: chosen, concurrency, timeout: TIME_LIMIT_MS })
+  events.on('test:pass', ({ details, skip }) => {
+    if (details.type === 'suite') return
+    if (skip) total.skipped += 1
+    else total.passed += 1
+  })
+  events.on('test:fail', ({ details }) => {
+    anyFailure = true
+    if (details.type !== 'suite') total.failed += 1
+  })
+  for await (const text of events.compose(new spec())) process.stdout.write(String(text))
+  // A suite can fail by its own hooks, with no failed test in it.
+  if (anyFailure && total.failed === failedBefore) total.failed += 1
+}
+
+async function keepLogs(dataFolder: string): Promise<void> {
+  const all = await readdir(dataFolder, { recursive: true })
+  for (const file of all.filter((each) => each.endsWith('.log'))) {
+    await cp(path.join(dataFolder, file), path.join(logFolder, file))
+  }
+  console.log(`The logs of the servers are in ${logFolder}`)
+}
+
+function fail(message: string): never {
+  console.error(message)
+  process.exit(2)
+}
