@@ -13,25 +13,25 @@ interface OutboundBase {
 /** The sending half's view of a message for any broker; each driver reads the fields of its own kind. */
 export interface OutboundMessage extends OutboundBase {
   /** Kafka record key. */
-  key?: Buffer | null
+  key?: Buffer | null | undefined
   /** Kafka headers or RocketMQ user properties. A list means several headers of the same name (Kafka only). */
   headers: Record<string, HeaderValue>
   /** Kafka: explicit partition; wins over the key. */
-  partition?: number
+  partition?: number | undefined
   /** Kafka: record timestamp, milliseconds since 1970. */
-  timestamp?: number
+  timestamp?: number | undefined
   /** RocketMQ: tag to filter by. */
-  tag?: string
+  tag?: string | undefined
   /** RocketMQ: message keys, for look-up by key. */
-  keys?: string[]
+  keys?: string[] | undefined
   /** RocketMQ: delay level 1–18 of the broker's table. */
-  delayLevel?: number
+  delayLevel?: number | undefined
   /** RocketMQ: exact delivery time, milliseconds since 1970. */
-  deliverAt?: number
+  deliverAt?: number | undefined
   /** RocketMQ: messages of one group keep their order. */
-  messageGroup?: string
+  messageGroup?: string | undefined
   /** RocketMQ: producer group to send under. */
-  producerGroup?: string
+  producerGroup?: string | undefined
 }
 
 export type HeaderValue = string | Buffer | Array<string | Buffer>
@@ -47,6 +47,12 @@ export type Receipt =
  */
 export interface BrokerDriver<Settings = unknown> {
   kind: AdapterKind
+  /** Job type of the service task, exactly. */
+  taskType: string
+  /** Inputs of the task this broker has a meaning for, besides adapterId, topic, message and requestId. */
+  inputs: readonly MessageInput[]
+  /** Whether a message without a value (a tombstone) exists here. */
+  acceptsNull: boolean
   /**
    * JSON Schema of an adapter's settings, address aside; titles, defaults, units and descriptions drive validation,
    * help, form and docs. A string property marked `secret: true` is kept encrypted and never shown.
@@ -67,7 +73,22 @@ export interface ConnectionContext {
   log: Log
 }
 
-export type AdapterKind = 'kafka' | 'rocketmq'
+/** Vocabulary of task inputs that end up in a message; src/publish/job-input.ts knows the rule of each. */
+export type MessageInput =
+  | 'key'
+  | 'keys'
+  | 'tag'
+  | 'headers'
+  | 'properties'
+  | 'partition'
+  | 'timestamp'
+  | 'delayLevel'
+  | 'deliverAt'
+  | 'messageGroup'
+  | 'producerGroup'
+
+/** Name of a kind of broker, e.g. `kafka`; src/brokers/registry.ts knows them all. */
+export type AdapterKind = string
 
 export interface BrokerConnection {
   /** Longest time `publish` may take from its call to its end, milliseconds: its caller starts none with less time left. */

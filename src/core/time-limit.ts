@@ -11,7 +11,8 @@ export function withTimeLimit<T>(work: Promise<T>, limitMs: number, onTimeout: (
   })
 }
 
-/** Waits `ms`, or less when the signal aborts; never rejects. */
+/** Waits `ms`, not at all if that is 0 or less, or until the signal aborts; never rejects. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (ms <= 0) return
   await delay(ms, undefined, { signal, ref: true }).catch(() => undefined)
 }

@@ -14,7 +14,10 @@ export interface Job {
   headers: Record<string, string>
   /** JSON text of an object. */
   variables: string
-  /** `performance.now()` at which the engine may hand the job to another worker, less a margin: see docs/adr. */
+  /**
+   * `performance.now()` from which the engine may hand the job to another worker. Counted from the start of the poll
+   * that brought it, so rather too early than too late; the engine's clock is not compared with ours.
+   */
   deadline: number
 }
 
@@ -22,7 +25,6 @@ export interface Job {
 export type Settlement =
   | { kind: 'complete'; variables: Record<string, unknown> }
   | { kind: 'fail'; retries: number; backOffMs: number; message: string; variables?: Record<string, unknown> }
-  | { kind: 'bpmnError'; code: string; message: string; variables: Record<string, unknown> }
 
 /**
  * `accepted`: the engine took it. `gone`: the engine does not know the job any more (settled by another, cancelled).
@@ -36,6 +38,8 @@ export interface WorkOptions {
   maxInFlight: number
   /** How long the engine leaves a job to this worker, milliseconds. */
   jobTimeoutMs: number
+  /** Slots beyond `maxInFlight`, e.g. for jobs that only wait for an unanswering broker. Asked before each poll. */
+  extraSlots?: () => number
   /** Awaited before each poll; lets the worker stop asking for jobs it could not handle. */
   gate?: (signal: AbortSignal) => Promise<void>
 }

@@ -1,0 +1,14 @@
+import { CreateAdapter1763700000001 } from './1763700000001-create-adapter.js'
+import { CreateEnvironmentVariable1763700000002 } from './1763700000002-create-environment-variable.js'
+import { CreateSysAuditLog1763700000003 } from './1763700000003-create-sys-audit-log.js'
+import { CreateSlaCounter1763700000004 } from './1763700000004-create-sla-counter.js'
+import { CreatePublishLedger1763700000005 } from './1763700000005-create-publish-ledger.js'
+
+/** All migrations, oldest first. Only append: a released one is never edited. */
+export const MIGRATIONS = [
+  CreateAdapter1763700000001,
+  CreateEnvironmentVariable1763700000002,
+  CreateSysAuditLog1763700000003,
+  CreateSlaCounter1763700000004,
+  CreatePublishLedger1763700000005,
+]

@@ -1,0 +1,43 @@
+import type { AdapterKind } from '../brokers/broker.js'
+
+export const SERIALIZATIONS = ['string', 'json', 'bytes'] as const
+/**
+ * How a value becomes bytes. `string`: a string as it is, any other JSON as its text. `json`: always JSON text.
+ * `bytes`: base64 text or `{base64}`.
+ */
+export type Serialization = (typeof SERIALIZATIONS)[number]
+
+/** A named connection model. Settings hold `@env(...)` unresolved; secrets in them are open here. */
+export interface Adapter {
+  id: string
+  name: string
+  kind: AdapterKind
+  address: string
+  description: string
+  settings: Record<string, unknown>
+  keySerialization: Serialization
+  valueSerialization: Serialization
+  /** Record access requests in the audit log. Default true. */
+  auditRequests: boolean
+  /** Record returned results in the file log. Default false. */
+  logResults: boolean
+  /** Count calls in the SLA counters. Default true. */
+  slaMonitoring: boolean
+  enabled: boolean
+  revision: number
+}
+
+/** What a person gives to make an adapter; the rest has defaults. */
+export interface NewAdapter {
+  name: string
+  kind: string
+  address: string
+  description?: string
+  settings?: Record<string, unknown>
+  keySerialization?: string
+  valueSerialization?: string
+  auditRequests?: boolean
+  logResults?: boolean
+  slaMonitoring?: boolean
+  enabled?: boolean
+}

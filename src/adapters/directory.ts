@@ -1,0 +1,198 @@
+import type { Connections, LiveConnection } from '../brokers/connections.js'
+import { settingsHash } from '../brokers/connections.js'
+import { type DriverRegistry, driverOf, type RegisteredDriver } from '../brokers/registry.js'
+import { messageOf, RelayError } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import { type Listening, listen } from '../db/listen.js'
+import type { Adapter } from './adapter.js'
+import { type ResolvedSettings, resolveAdapter, variableLookup } from './resolve-adapter.js'
+import { resolveEnv } from './resolve-env.js'
+import type { Secrets } from './secrets.js'
+import type { AdapterStore } from './store.js'
+
+const RELOAD_EVERY_MS = 30_000
+/** Least time between two reloads caused by names that are not known, so that a wrong diagram cannot flood Postgres. */
+const MISS_RELOAD_MS = 500
+
+export interface FoundAdapter {
+  adapter: Adapter
+  connection: LiveConnection
+}
+
+/** All adapters and variables of one moment. */
+interface Snapshot {
+  byReference: Map<string, Adapter>
+  lookup: (name: string) => string | undefined
+  resolved: Map<string, HashedSettings>
+}
+
+/** With the hash that tells connections apart, worked out once and not per job. */
+type HashedSettings = ResolvedSettings & { hash: string }
+
+export interface DirectoryOptions {
+  store: AdapterStore
+  registry: DriverRegistry
+  connections: Connections
+  secrets: Secrets
+  databaseUrl: string
+  log: Log
+}
+
+/**
+ * The adapters in memory, as jobs need them: looked up without a round trip, refreshed when Postgres tells of a
+ * change, on every reconnect, and every 30 s.
+ */
+export class AdapterDirectory {
+  readonly #options: DirectoryOptions
+  #snapshot: Snapshot = { byReference: new Map(), lookup: () => undefined, resolved: new Map() }
+  #listening: Listening | undefined
+  #timer: NodeJS.Timeout | undefined
+  #reloading: Promise<void> | undefined
+  #reloadAgain = false
+  #lastMissReload = Number.NEGATIVE_INFINITY
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options
+  }
+
+  /** Loads everything and begins to listen for changes. */
+  async start(): Promise<void> {
+    await this.reload()
+    const refresh = () => void this.reload().catch((error) => this.#warn(error))
+    this.#listening = listen(this.#options.databaseUrl, 'bpmn_relay_change', refresh, this.#options.log)
+    this.#timer = setInterval(refresh, RELOAD_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#listening?.close()
+    await this.#reloading?.catch(() => undefined)
+  }
+
+  /** The adapter a task refers to by id, name or `@env(...)` of either, without its connection. */
+  async adapter(reference: string, driver: RegisteredDriver): Promise<Adapter> {
+    const adapter = this.#peek(reference) ?? (await this.#reloadAndPeek(reference))
+    if (!adapter) {
+      throw new RelayError(
+        'ADAPTER_UNKNOWN',
+        `adapterId ${JSON.stringify(reference)} names no adapter: \`bpmn-relay adapter list\` shows those there are`,
+      )
+    }
+    if (adapter.kind !== driver.kind) {
+      throw new RelayError(
+        'ADAPTER_WRONG_KIND',
+        `adapterId "${reference}" is an adapter of kind ${adapter.kind}, but a task "${driver.taskType}" needs one of kind ${driver.kind}`,
+      )
+    }
+    return adapter
+  }
+
+  /**
+   * The live connection of an adapter.
+   * @throws RelayError ADAPTER_DISABLED, ENV_UNKNOWN, SETTINGS_INVALID, MASTER_KEY_MISSING
+   */
+  connection(adapter: Adapter): LiveConnection {
+    if (!adapter.enabled) {
+      throw new RelayError(
+        'ADAPTER_DISABLED',
+        `adapter "${adapter.name}" is disabled for maintenance; the job waits`,
+      )
+    }
+    const { registry, connections, log } = this.#options
+    const { address, settings, hash } = this.#resolve(adapter)
+    return connections.get(hash, () =>
+      driverOf(registry, adapter.kind).connect(address, settings, {
+        adapter: adapter.name,
+        log: log.child({ adapter: adapter.name }),
+      }),
+    )
+  }
+
+  /** Loads everything again; calls made while one runs share the next. */
+  async reload(): Promise<void> {
+    if (this.#reloading) {
+      this.#reloadAgain = true
+      return this.#reloading
+    }
+    this.#reloading = (async () => {
+      do {
+        this.#reloadAgain = false
+        await this.#load()
+      } while (this.#reloadAgain)
+    })()
+    try {
+      await this.#reloading
+    } finally {
+      this.#reloading = undefined
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { store, secrets, connections } = this.#options
+    const [adapters, variables] = await Promise.all([store.adapters(), store.variables()])
+    const byReference = new Map<string, Adapter>()
+    for (const adapter of adapters) byReference.set(adapter.name, adapter).set(adapter.id, adapter)
+    this.#snapshot = { byReference, lookup: variableLookup(variables, secrets), resolved: new Map() }
+    connections.retain(this.#hashesOf(adapters))
+  }
+
+  #hashesOf(adapters: Adapter[]): Set<string> {
+    const hashes = new Set<string>()
+    for (const adapter of adapters) {
+      if (!adapter.enabled) continue
+      try {
+        hashes.add(this.#resolve(adapter).hash)
+      } catch (error) {
+        this.#options.log.warn('an adapter cannot be used', {
+          adapter: adapter.name,
+          reason: messageOf(error),
+        })
+      }
+    }
+    return hashes
+  }
+
+  #peek(reference: string): Adapter | undefined {
+    const { byReference, lookup } = this.#snapshot
+    return byReference.get(
+      reference.includes('@') ? resolveEnv(reference, lookup, 'adapterId', true) : reference,
+    )
+  }
+
+  // A job may be quicker than the notice of the adapter it needs.
+  async #reloadAndPeek(reference: string): Promise<Adapter | undefined> {
+    const now = performance.now()
+    if (now - this.#lastMissReload >= MISS_RELOAD_MS) {
+      this.#lastMissReload = now
+      try {
+        await this.reload()
+      } catch (cause) {
+        throw new RelayError(
+          'DATABASE_AWAY',
+          `adapter "${reference}" could not be looked up: ${messageOf(cause)}`,
+          { cause },
+        )
+      }
+    } else {
+      await this.#reloading
+    }
+    return this.#peek(reference)
+  }
+
+  #resolve(adapter: Adapter): HashedSettings {
+    const { resolved, lookup } = this.#snapshot
+    const known = resolved.get(adapter.id)
+    if (known) return known
+    const { address, settings } = resolveAdapter(adapter, lookup, this.#options.secrets)
+    const hashed = { address, settings, hash: settingsHash(adapter.kind, address, settings) }
+    resolved.set(adapter.id, hashed)
+    return hashed
+  }
+
+  #warn(error: unknown): void {
+    this.#options.log.warn('adapters could not be loaded again; the last known ones stay in use', {
+      reason: messageOf(error),
+    })
+  }
+}

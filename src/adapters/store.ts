@@ -1,0 +1,167 @@
+import { validate as isUuid, v7 as uuidv7 } from 'uuid'
+import { type DriverRegistry, driverOf } from '../brokers/registry.js'
+import { RelayError } from '../core/errors.js'
+import { type Database, violatesUnique } from '../db/database.js'
+import { AdapterEntity, type AdapterRow, EnvironmentVariableEntity } from '../db/entities.js'
+import { type Adapter, type NewAdapter, SERIALIZATIONS, type Serialization } from './adapter.js'
+import {
+  envPurpose,
+  resolveAdapter,
+  sealSettings,
+  secretPathsOf,
+  variableLookup,
+  variablesOf,
+} from './resolve-adapter.js'
+import type { EnvironmentVariable } from './resolve-env.js'
+import type { Secrets } from './secrets.js'
+
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._ -]{0,199}$/u
+const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,199}$/
+
+/** Adapters and environment variables in Postgres. Secrets stay sealed in what it returns. */
+export interface AdapterStore {
+  /** By name. */
+  adapters(): Promise<Adapter[]>
+  /** @throws RelayError NOT_FOUND */
+  adapter(idOrName: string): Promise<Adapter>
+  /** @throws RelayError SETTINGS_INVALID, ENV_UNKNOWN, NAME_TAKEN, MASTER_KEY_MISSING */
+  createAdapter(input: NewAdapter): Promise<Adapter>
+  /** @throws RelayError NOT_FOUND */
+  deleteAdapter(idOrName: string): Promise<Adapter>
+  /** By name. */
+  variables(): Promise<EnvironmentVariable[]>
+  /** Makes a variable or changes it. @throws RelayError SETTINGS_INVALID, MASTER_KEY_MISSING */
+  setVariable(variable: EnvironmentVariable): Promise<void>
+  /** @throws RelayError NOT_FOUND; ENV_IN_USE naming the adapters, unless `force`. */
+  deleteVariable(name: string, options: { force: boolean }): Promise<void>
+}
+
+export function createAdapterStore(
+  database: Database,
+  registry: DriverRegistry,
+  secrets: Secrets,
+): AdapterStore {
+  const adapterRows = database.orm.getRepository(AdapterEntity)
+  const variableRows = database.orm.getRepository(EnvironmentVariableEntity)
+
+  async function adapters(): Promise<Adapter[]> {
+    return (await adapterRows.find({ order: { name: 'ASC' } })).map(adapterOf)
+  }
+
+  async function variables(): Promise<EnvironmentVariable[]> {
+    return await variableRows.find({ order: { name: 'ASC' } })
+  }
+
+  async function adapter(idOrName: string): Promise<Adapter> {
+    const row = await adapterRows.findOneBy(isUuid(idOrName) ? { id: idOrName } : { name: idOrName })
+    if (row) return adapterOf(row)
+    throw new RelayError(
+      'NOT_FOUND',
+      `there is no adapter "${idOrName}": \`bpmn-relay adapter list\` shows them all`,
+    )
+  }
+
+  return {
+    adapters,
+    adapter,
+    variables,
+
+    async createAdapter(input) {
+      const driver = driverOf(registry, input.kind)
+      checkAdapterName(input.name)
+      const id = uuidv7()
+      const settings = sealSettings(input.settings ?? {}, secretPathsOf(driver.settings), id, secrets)
+      const draft = { id, name: input.name, address: input.address, settings }
+      const resolved = resolveAdapter(draft, variableLookup(await variables(), secrets), secrets)
+      driver.validate(resolved.address, resolved.settings)
+      try {
+        await adapterRows.insert({
+          ...draft,
+          kind: driver.kind,
+          description: input.description ?? '',
+          keySerialization: serializationOf('keySerialization', input.keySerialization ?? 'string'),
+          valueSerialization: serializationOf('valueSerialization', input.valueSerialization ?? 'string'),
+          auditRequests: input.auditRequests ?? true,
+          logResults: input.logResults ?? false,
+          slaMonitoring: input.slaMonitoring ?? true,
+          enabled: input.enabled ?? true,
+          managed: false,
+          revision: 1,
+          developers: [],
+          maintainers: [],
+        })
+      } catch (cause) {
+        if (!violatesUnique(cause)) throw cause
+        throw new RelayError(
+          'NAME_TAKEN',
+          `there is an adapter "${input.name}" already: choose another name or delete it first`,
+          { cause },
+        )
+      }
+      return await adapter(id)
+    },
+
+    async deleteAdapter(idOrName) {
+      const found = await adapter(idOrName)
+      await adapterRows.delete({ id: found.id })
+      return found
+    },
+
+    async setVariable({ name, value, secret, description }) {
+      if (!ENV_NAME.test(name)) {
+        throw new RelayError(
+          'SETTINGS_INVALID',
+          `"${name}" cannot name a variable: start with a letter or "_", then letters, digits, ". _ -", 200 at most`,
+        )
+      }
+      const stored = secret ? secrets.seal(value, envPurpose(name)) : value
+      await variableRows.upsert({ name, value: stored, secret, description, updatedAt: new Date() }, ['name'])
+    },
+
+    async deleteVariable(name, { force }) {
+      if (!force) {
+        const users = usersOf(name, await adapters())
+        if (users.length > 0) {
+          throw new RelayError(
+            'ENV_IN_USE',
+            `"${name}" is used by ${users.map((user) => `"${user}"`).join(', ')}: change ${users.length > 1 ? 'them' : 'it'} first, or delete the variable with --force`,
+          )
+        }
+      }
+      const { affected } = await variableRows.delete({ name })
+      if (affected === 0) throw new RelayError('NOT_FOUND', `there is no environment variable "${name}"`)
+    },
+  }
+}
+
+/** Names of the adapters that refer to a variable. */
+export function usersOf(variable: string, adapters: readonly Adapter[]): string[] {
+  return adapters.filter((adapter) => variablesOf(adapter).has(variable)).map(({ name }) => name)
+}
+
+function checkAdapterName(name: string): void {
+  if (!NAME.test(name)) {
+    throw new RelayError(
+      'SETTINGS_INVALID',
+      `name ${JSON.stringify(name)} cannot be used: start with a letter or digit, then letters, digits, ". _ -" and spaces, 200 at most`,
+    )
+  }
+  if (isUuid(name)) {
+    throw new RelayError('SETTINGS_INVALID', `name "${name}" looks like an adapter's id: choose another name`)
+  }
+}
+
+function adapterOf(row: AdapterRow): Adapter {
+  return {
+    ...row,
+    settings: Object.fromEntries(Object.entries(row.settings)),
+    keySerialization: serializationOf('key_serialization', row.keySerialization),
+    valueSerialization: serializationOf('value_serialization', row.valueSerialization),
+  }
+}
+
+function serializationOf(field: string, value: string): Serialization {
+  const found = SERIALIZATIONS.find((candidate) => candidate === value)
+  if (found) return found
+  throw new RelayError('SETTINGS_INVALID', `${field} is "${value}": use one of ${SERIALIZATIONS.join(', ')}`)
+}

@@ -1,0 +1,50 @@
+import type { CounterSample } from '../sla/counters.js'
+
+export type AuditStatus = 'published' | 'rejected' | 'failed'
+
+/** One row of `sys_audit_log`. Texts must hold no secrets. 64-bit keys are decimal text. */
+export interface AuditRow {
+  requestId: string
+  source: 'job' | 'api' | 'trigger' | 'admin'
+  operation: string
+  adapterId: string | null
+  adapterName: string | null
+  adapterKind: string | null
+  destination: string | null
+  receipt: string | null
+  status: AuditStatus
+  errorCode: string | null
+  errorText: string | null
+  durationMs: number
+  /** Which delivery of the job this was, from 1. */
+  attempt: number
+  processInstanceKey: string | null
+  processId: string | null
+  processVersion: number | null
+  elementId: string | null
+  jobKey: string | null
+  request: string | null
+  response: string | null
+}
+
+/** One row of `publish_ledger`. */
+export interface LedgerRecord {
+  jobKey: string
+  processInstanceKey: string
+  elementInstanceKey: string
+  fingerprint: string
+  attempts: number
+  /** Result of an acknowledged publish, as JSON text. */
+  receipt: string | null
+}
+
+/** Everything one call leaves behind; written whole or not at all. */
+export interface CallRecord {
+  /** Null when the adapter's audit switch is off. */
+  audit: AuditRow | null
+  ledger: LedgerRecord | null
+  /** Null when the adapter's SLA switch is off. */
+  sample: CounterSample | null
+  /** `performance.now()` until which writing is tried again while Postgres is away. */
+  deadline: number
+}

@@ -1,0 +1,127 @@
+import { type CounterRow, sumSamples } from '../sla/counters.js'
+import type { AuditRow, CallRecord, LedgerRecord } from './call-record.js'
+
+/**
+ * Audit rows, ledger rows, counters and settled marks of one moment, as one statement: one round trip, one commit.
+ * Each array parameter is a column; rows are sorted by key, so that writers of several workers cannot deadlock.
+ * `at` is the database's clock.
+ */
+export const RECORD_STATEMENT = `
+WITH audit AS (
+  INSERT INTO sys_audit_log (
+    worker, request_id, source, operation, adapter_id, adapter_name, adapter_kind, destination, receipt, status,
+    error_code, error_text, duration_ms, attempt, process_instance_key, process_id, process_version, element_id,
+    job_key, request, response)
+  SELECT $1, * FROM unnest(
+    $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+    $11::text[], $12::text[], $13::real[], $14::int[], $15::bigint[], $16::text[], $17::int[], $18::text[],
+    $19::bigint[], $20::text[], $21::text[])
+), ledger AS (
+  INSERT INTO publish_ledger AS known
+    (engine, job_key, process_instance_key, element_instance_key, fingerprint, attempts, receipt)
+  SELECT $22, * FROM unnest($23::bigint[], $24::bigint[], $25::bigint[], $26::text[], $27::int[], $28::text[])
+  ON CONFLICT (engine, job_key) DO UPDATE SET
+    process_instance_key = excluded.process_instance_key,
+    element_instance_key = excluded.element_instance_key,
+    attempts = excluded.attempts,
+    -- A failure recorded late must not forget that another delivery of the same job was acknowledged.
+    (fingerprint, receipt) = (
+      SELECT CASE WHEN keep THEN known.fingerprint ELSE excluded.fingerprint END,
+             CASE WHEN keep THEN known.receipt ELSE excluded.receipt END
+      FROM (SELECT excluded.receipt IS NULL AND known.element_instance_key = excluded.element_instance_key) AS k(keep)),
+    at = now(),
+    settled_at = NULL
+), settled AS (
+  UPDATE publish_ledger SET settled_at = now()
+  WHERE engine = $22 AND job_key = ANY($29::bigint[]) AND settled_at IS NULL
+)
+INSERT INTO sla_counter AS counter
+  (minute, worker, adapter_id, operation, process_id, calls, errors, held, duration_sum_ms, duration_max_ms, histogram)
+SELECT date_trunc('minute', now()), $1, adapter_id, operation, process_id, calls, errors, held, sum_ms, max_ms,
+  histogram::bigint[]
+FROM unnest(
+  $30::uuid[], $31::text[], $32::text[], $33::bigint[], $34::bigint[], $35::bigint[], $36::double precision[],
+  $37::double precision[], $38::text[])
+  AS sample(adapter_id, operation, process_id, calls, errors, held, sum_ms, max_ms, histogram)
+ON CONFLICT (minute, adapter_id, operation, process_id, worker) DO UPDATE SET
+  calls = counter.calls + excluded.calls,
+  errors = counter.errors + excluded.errors,
+  held = counter.held + excluded.held,
+  duration_sum_ms = counter.duration_sum_ms + excluded.duration_sum_ms,
+  duration_max_ms = greatest(counter.duration_max_ms, excluded.duration_max_ms),
+  histogram = ARRAY(
+    SELECT a + b FROM unnest(counter.histogram, excluded.histogram) WITH ORDINALITY AS both_(a, b, n) ORDER BY n)`
+
+/** The values of `RECORD_STATEMENT`, in the order of its parameters. */
+export function recordParameters(batch: {
+  records: CallRecord[]
+  settledKeys: string[]
+  engineName: string
+  worker: string
+}): unknown[] {
+  const audits: AuditRow[] = []
+  // Of a job that is recorded twice in one batch the later record counts: a statement can touch a row only once.
+  const ledgers = new Map<string, LedgerRecord>()
+  const samples = []
+  for (const { audit, ledger, sample } of batch.records) {
+    if (audit) audits.push(audit)
+    if (ledger) ledgers.set(ledger.jobKey, ledger)
+    if (sample) samples.push(sample)
+  }
+  const ledgerRows = [...ledgers.values()].sort((a, b) => compareKeys(a.jobKey, b.jobKey))
+  const settledKeys = batch.settledKeys.filter((key) => !ledgers.has(key)).sort(compareKeys)
+  const counters = sumSamples(samples)
+
+  const audit = <T>(column: (row: AuditRow) => T): T[] => audits.map(column)
+  const ledger = <T>(column: (row: LedgerRecord) => T): T[] => ledgerRows.map(column)
+  const counter = <T>(column: (row: CounterRow) => T): T[] => counters.map(column)
+  return [
+    batch.worker,
+    audit((row) => storable(row.requestId)),
+    audit((row) => row.source),
+    audit((row) => row.operation),
+    audit((row) => row.adapterId),
+    audit((row) => storable(row.adapterName)),
+    audit((row) => row.adapterKind),
+    audit((row) => storable(row.destination)),
+    audit((row) => storable(row.receipt)),
+    audit((row) => row.status),
+    audit((row) => row.errorCode),
+    audit((row) => storable(row.errorText)),
+    audit((row) => row.durationMs),
+    audit((row) => row.attempt),
+    audit((row) => row.processInstanceKey),
+    audit((row) => row.processId),
+    audit((row) => row.processVersion),
+    audit((row) => row.elementId),
+    audit((row) => row.jobKey),
+    audit((row) => storable(row.request)),
+    audit((row) => storable(row.response)),
+    batch.engineName,
+    ledger((row) => row.jobKey),
+    ledger((row) => row.processInstanceKey),
+    ledger((row) => row.elementInstanceKey),
+    ledger((row) => row.fingerprint),
+    ledger((row) => row.attempts),
+    ledger((row) => storable(row.receipt)),
+    settledKeys,
+    counter((row) => row.adapterId),
+    counter((row) => row.operation),
+    counter((row) => row.processId),
+    counter((row) => row.calls),
+    counter((row) => row.errors),
+    counter((row) => row.held),
+    counter((row) => row.durationSumMs),
+    counter((row) => row.durationMaxMs),
+    counter((row) => `{${row.histogram.join(',')}}`),
+  ]
+}
+
+/** Postgres stores no NUL in text: it becomes the replacement character. */
+function storable(text: string | null): string | null {
+  return text?.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
+}
+
+function compareKeys(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto'
+import { RelayError } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import type { BrokerConnection, OutboundMessage, Receipt } from './broker.js'
+
+/** A connection shared by everything with the same resolved settings. */
+export interface LiveConnection {
+  readonly hash: string
+  readonly publishBudgetMs: number
+  publish(message: OutboundMessage): Promise<Receipt>
+  check(): Promise<void>
+}
+
+/** A connection with sends out and no answer for this long counts as unanswering. */
+const UNANSWERED_MS = 1000
+
+/**
+ * One live connection per hash of the resolved settings, so that a changed address, credential or environment
+ * variable takes effect with the next message, and what did not change stays connected.
+ */
+export class Connections {
+  readonly #live = new Map<string, TrackedConnection>()
+  readonly #log: Log
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  /** The live connection under a hash, opened if there is none. */
+  get(hash: string, open: () => BrokerConnection): LiveConnection {
+    let tracked = this.#live.get(hash)
+    if (!tracked) {
+      tracked = new TrackedConnection(hash, open())
+      this.#live.set(hash, tracked)
+    }
+    return tracked
+  }
+
+  /** Closes connections whose settings nothing refers to any more, once their sends in flight have ended. */
+  retain(hashes: ReadonlySet<string>): void {
+    for (const [hash, connection] of this.#live) {
+      if (hashes.has(hash)) continue
+      this.#live.delete(hash)
+      void connection
+        .close()
+        .catch((error: unknown) => this.#log.warn('closing a connection failed', { error: String(error) }))
+    }
+  }
+
+  /**
+   * Jobs that wait on unanswering brokers beyond `share` each. They are not given back, as their sends may have
+   * arrived, but need not keep slots from other adapters.
+   */
+  overShare(share: number): number {
+    let over = 0
+    for (const connection of this.#live.values()) {
+      if (connection.unanswering()) over += Math.max(0, connection.inFlight - share)
+    }
+    return over
+  }
+
+  /** @throws RelayError ADAPTER_UNANSWERING when the broker leaves sends unanswered and `share` of them are out. */
+  admit(hash: string, share: number): void {
+    const connection = this.#live.get(hash)
+    if (connection && connection.inFlight >= share && connection.unanswering()) {
+      throw new RelayError(
+        'ADAPTER_UNANSWERING',
+        `the broker has left ${connection.inFlight} sends unanswered for over a second; the job waits`,
+      )
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#live.values()].map((connection) => connection.close()))
+    this.#live.clear()
+  }
+}
+
+class TrackedConnection implements LiveConnection {
+  readonly hash: string
+  readonly #connection: BrokerConnection
+  // Insertion order is start order, so the first entry is the oldest send without an answer.
+  readonly #startedAt = new Map<OutboundMessage, number>()
+  #lastAnswerAt = 0
+
+  constructor(hash: string, connection: BrokerConnection) {
+    this.hash = hash
+    this.#connection = connection
+  }
+
+  get publishBudgetMs(): number {
+    return this.#connection.publishBudgetMs
+  }
+
+  get inFlight(): number {
+    return this.#startedAt.size
+  }
+
+  unanswering(): boolean {
+    const oldest = this.#startedAt.values().next()
+    return !oldest.done && performance.now() - Math.max(oldest.value, this.#lastAnswerAt) > UNANSWERED_MS
+  }
+
+  async publish(message: OutboundMessage): Promise<Receipt> {
+    this.#startedAt.set(message, performance.now())
+    try {
+      const receipt = await this.#connection.publish(message)
+      this.#lastAnswerAt = performance.now()
+      return receipt
+    } catch (error) {
+      if (!isSilence(error)) this.#lastAnswerAt = performance.now()
+      throw error
+    } finally {
+      this.#startedAt.delete(message)
+    }
+  }
+
+  check(): Promise<void> {
+    return this.#connection.check()
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
+}
+
+/** Whether an error means that the broker said nothing, as opposed to a refusal. */
+function isSilence(error: unknown): boolean {
+  return (
+    error instanceof RelayError && (error.code === 'BROKER_TIMEOUT' || error.code === 'BROKER_UNREACHABLE')
+  )
+}
+
+/** What connections are told apart by. */
+export function settingsHash(kind: string, address: string, settings: Record<string, unknown>): string {
+  return createHash('sha256')
+    .update(JSON.stringify([kind, address, sorted(settings)]))
+    .digest('base64url')
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, item]) => [name, sorted(item)]),
+  )
+}

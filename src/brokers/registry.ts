@@ -1,0 +1,57 @@
+import type { TObject } from 'typebox'
+import { RelayError } from '../core/errors.js'
+import type {
+  AdapterKind,
+  BrokerConnection,
+  BrokerDriver,
+  ConnectionContext,
+  MessageInput,
+} from './broker.js'
+import { createKafkaDriver } from './kafka/driver.js'
+import { createRocketmqDriver } from './rocketmq/driver.js'
+
+/** A driver whose settings type nobody outside needs to know. */
+export interface RegisteredDriver {
+  kind: AdapterKind
+  taskType: string
+  inputs: readonly MessageInput[]
+  acceptsNull: boolean
+  settings: TObject
+  /** @throws RelayError SETTINGS_INVALID */
+  validate(address: string, settings: Record<string, unknown>): void
+  /** @throws RelayError SETTINGS_INVALID */
+  connect(address: string, settings: Record<string, unknown>, context: ConnectionContext): BrokerConnection
+}
+
+export type DriverRegistry = ReadonlyMap<string, RegisteredDriver>
+
+/** The brokers this program can talk to: one line each. */
+export function brokerDrivers(): DriverRegistry {
+  return registryOf(register(createKafkaDriver()), register(createRocketmqDriver()))
+}
+
+export function registryOf(...drivers: RegisteredDriver[]): DriverRegistry {
+  return new Map(drivers.map((driver) => [driver.kind, driver]))
+}
+
+export function register<Settings>(driver: BrokerDriver<Settings>): RegisteredDriver {
+  return {
+    kind: driver.kind,
+    taskType: driver.taskType,
+    inputs: driver.inputs,
+    acceptsNull: driver.acceptsNull,
+    settings: driver.settings,
+    validate: (address, settings) => void driver.parse(address, settings),
+    connect: (address, settings, context) => driver.connect(driver.parse(address, settings), context),
+  }
+}
+
+/** @throws RelayError SETTINGS_INVALID naming the kinds there are. */
+export function driverOf(registry: DriverRegistry, kind: string): RegisteredDriver {
+  const driver = registry.get(kind)
+  if (driver) return driver
+  throw new RelayError(
+    'SETTINGS_INVALID',
+    `kind "${kind}" is unknown: use one of ${[...registry.keys()].join(', ')}`,
+  )
+}

@@ -1,0 +1,241 @@
+import { hostname } from 'node:os'
+import { messageOf, RelayError } from './errors.js'
+import type { LogLevel } from './log.js'
+
+export interface Entry<T> {
+  /** The environment variable. Names of the Zeebe client are kept as that client documents them. */
+  env: string
+  /** Reads the text; throws an Error that says what would be right. */
+  read: (text: string) => T
+  default: T
+  /** The default in words, where the value alone says too little. */
+  defaultText?: string
+  secret?: boolean
+  text: string
+}
+
+const text = (value: string): string => value
+
+function flag(value: string): boolean {
+  if (value === 'true') return true
+  if (value === 'false') return false
+  throw new Error('use true or false')
+}
+
+function list(value: string): string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
+
+function integer(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value)
+    if (!Number.isInteger(number) || number < min || number > max) {
+      throw new Error(`use a whole number from ${min} to ${max}`)
+    }
+    return number
+  }
+}
+
+function oneOf<T extends string>(...values: T[]): (value: string) => T {
+  return (value) => {
+    const found = values.find((candidate) => candidate === value)
+    if (found === undefined) throw new Error(`use one of ${values.join(', ')}`)
+    return found
+  }
+}
+
+const optional = (env: string, about: string, secret = false): Entry<string | undefined> => ({
+  env,
+  read: text,
+  default: undefined,
+  secret,
+  text: about,
+})
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+
+/**
+ * Every setting of the worker, each handed to `take`. Parsing, redaction and docs/configuration.md all go through
+ * this one table.
+ */
+const settings = (take: <T>(entry: Entry<T>) => T) => ({
+  databaseUrl: take(
+    optional(
+      'DATABASE_URL',
+      'Postgres to use, `postgres://user:password@host:port/database`. Not set: an embedded Postgres in the data folder.',
+      true,
+    ),
+  ),
+  dataFolder: take({
+    env: 'BPMN_RELAY_DATA_FOLDER',
+    read: text,
+    default: '.bpmn-relay',
+    text: 'Folder for what is kept on this machine: the embedded Postgres and its master key.',
+  }),
+  masterKey: take(
+    optional(
+      'BPMN_RELAY_MASTER_KEY',
+      'Key that secrets in Postgres are encrypted with: 32 bytes as base64, e.g. from `openssl rand -base64 32`. Not set: a key file in the data folder, made at first use, with the embedded Postgres only.',
+      true,
+    ),
+  ),
+  databasePoolSize: take({
+    env: 'BPMN_RELAY_DATABASE_POOL',
+    read: integer(2, 100),
+    default: 6,
+    text: 'Connections to Postgres at most.',
+  }),
+  databaseTimeoutMs: take({
+    env: 'BPMN_RELAY_DATABASE_TIMEOUT_MS',
+    read: integer(100, 10 * MINUTE),
+    default: 5000,
+    text: 'Time limit of one statement, milliseconds.',
+  }),
+  engineName: take(
+    optional(
+      'BPMN_RELAY_ENGINE_NAME',
+      'Name of the engine in ledger and request ids. Engines that share a database need different names. Not set: the address of the engine.',
+    ),
+  ),
+  zeebeAddress: take({
+    env: 'ZEEBE_ADDRESS',
+    read: text,
+    default: '127.0.0.1:26500',
+    text: 'gRPC address of the Zeebe gateway, `host:port`.',
+  }),
+  zeebeSecure: take({
+    env: 'ZEEBE_SECURE_CONNECTION',
+    read: flag,
+    default: false,
+    text: 'Speak TLS to the gateway. With OAuth or Camunda SaaS it is always on.',
+  }),
+  zeebeRootCertsPath: take(
+    optional('ZEEBE_CLIENT_SSL_ROOT_CERTS_PATH', 'PEM file of your own CA for the gateway.'),
+  ),
+  zeebeCertChainPath: take(
+    optional('ZEEBE_CLIENT_SSL_CERT_CHAIN_PATH', 'PEM file of a client certificate for the gateway.'),
+  ),
+  zeebePrivateKeyPath: take(
+    optional('ZEEBE_CLIENT_SSL_PRIVATE_KEY_PATH', "PEM file of that certificate's key."),
+  ),
+  zeebeClientId: take(optional('ZEEBE_CLIENT_ID', 'OAuth client id.')),
+  zeebeClientSecret: take(optional('ZEEBE_CLIENT_SECRET', 'OAuth client secret.', true)),
+  zeebeAuthUrl: take(
+    optional(
+      'ZEEBE_AUTHORIZATION_SERVER_URL',
+      'OAuth token endpoint of a self-managed cluster. Not needed for Camunda SaaS.',
+    ),
+  ),
+  zeebeAudience: take(
+    optional('ZEEBE_TOKEN_AUDIENCE', 'OAuth audience. Not set: the host of ZEEBE_ADDRESS.'),
+  ),
+  zeebeScope: take(optional('ZEEBE_TOKEN_SCOPE', 'OAuth scope.')),
+  zeebeClusterId: take(
+    optional('ZEEBE_CAMUNDA_CLOUD_CLUSTER_ID', 'Cluster id on Camunda SaaS; replaces ZEEBE_ADDRESS.'),
+  ),
+  zeebeClusterRegion: take(
+    optional('ZEEBE_CAMUNDA_CLOUD_CLUSTER_REGION', 'Region of that cluster, e.g. `bru-2`.'),
+  ),
+  tenantIds: take({
+    env: 'ZEEBE_TENANT_IDS',
+    read: list,
+    default: [],
+    defaultText: 'the default tenant',
+    text: 'Tenants whose jobs are taken, separated by commas. Only for clusters with multi-tenancy.',
+  }),
+  workerName: take({
+    env: 'BPMN_RELAY_WORKER_NAME',
+    read: text,
+    default: `${hostname()}-${process.pid}`,
+    defaultText: 'host name and process id',
+    text: 'Name of this worker in the engine, the audit log and the counters; unique among workers.',
+  }),
+  kafkaTaskTypes: take({
+    env: 'BPMN_RELAY_KAFKA_TASK_TYPES',
+    read: list,
+    default: [],
+    defaultText: 'none',
+    text: 'Further task types, besides `Kafka Producer`, that mean the same.',
+  }),
+  rocketmqTaskTypes: take({
+    env: 'BPMN_RELAY_ROCKETMQ_TASK_TYPES',
+    read: list,
+    default: [],
+    defaultText: 'none',
+    text: 'Further task types, besides `RocketMQ Producer`, that mean the same.',
+  }),
+  maxInFlight: take({
+    env: 'BPMN_RELAY_MAX_IN_FLIGHT',
+    read: integer(1, 10_000),
+    default: 512,
+    text: 'Jobs in hand at any moment, over all task types and adapters.',
+  }),
+  jobTimeoutMs: take({
+    env: 'BPMN_RELAY_JOB_TIMEOUT_MS',
+    read: integer(5000, DAY),
+    default: MINUTE,
+    text: 'Time after which the engine hands a job to another worker, milliseconds.',
+  }),
+  shutdownGraceMs: take({
+    env: 'BPMN_RELAY_SHUTDOWN_GRACE_MS',
+    read: integer(0, 60 * MINUTE),
+    default: 25_000,
+    text: 'Time to finish the jobs in hand after SIGTERM, milliseconds.',
+  }),
+  ledgerRetentionDays: take({
+    env: 'BPMN_RELAY_LEDGER_RETENTION_DAYS',
+    read: integer(1, 3650),
+    default: 30,
+    text: 'Days a publish is remembered whose job was never settled. Within them a redelivery is not sent again.',
+  }),
+  logLevel: take<LogLevel>({
+    env: 'BPMN_RELAY_LOG_LEVEL',
+    read: oneOf<LogLevel>('error', 'warn', 'info', 'debug'),
+    default: 'info',
+    text: 'Least important messages to log: error, warn, info or debug.',
+  }),
+  logFormat: take<'json' | 'text'>({
+    env: 'BPMN_RELAY_LOG_FORMAT',
+    read: oneOf('text', 'json'),
+    default: 'text',
+    text: '`text` for people, `json` for machines.',
+  }),
+})
+
+export type Config = ReturnType<typeof settings>
+
+/** The table as data, in order, for documentation. */
+export function configEntries(): Entry<unknown>[] {
+  const entries: Entry<unknown>[] = []
+  settings((entry) => {
+    entries.push({ ...entry, read: entry.read })
+    return entry.default
+  })
+  return entries
+}
+
+/**
+ * The configuration of an environment, defaults filled in. An empty variable counts as not set.
+ * @throws RelayError CONFIG_INVALID naming each wrong variable and what would be right.
+ */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const problems: string[] = []
+  const config = settings((entry) => {
+    const given = env[entry.env]
+    if (given === undefined || given === '') return entry.default
+    try {
+      return entry.read(given)
+    } catch (cause) {
+      problems.push(
+        `${entry.env} is ${entry.secret ? '(secret)' : JSON.stringify(given)}: ${messageOf(cause)}`,
+      )
+      return entry.default
+    }
+  })
+  if (problems.length > 0) throw new RelayError('CONFIG_INVALID', problems.join('; '))
+  return config
+}

@@ -1,0 +1,121 @@
+import pg from 'pg'
+import { DataSource, QueryFailedError } from 'typeorm'
+import { MIGRATIONS } from '../../migrations/index.js'
+import { messageOf, RelayError } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import { AdapterEntity, EnvironmentVariableEntity } from './entities.js'
+
+export interface DatabaseOptions {
+  url: string
+  poolSize: number
+  /** Time limit of one statement, milliseconds, on both sides of the wire. */
+  timeoutMs: number
+}
+
+export interface Database {
+  readonly url: string
+  /** Entities and migrations; not for the hot path. */
+  readonly orm: DataSource
+  /**
+   * Runs one statement. With a `name` it is prepared once per connection.
+   * @throws RelayError DATABASE_AWAY when Postgres cannot be reached or does not answer in time; the driver's own
+   * error, with its SQLSTATE in `code`, when Postgres refuses the statement.
+   */
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<Row[]>
+  /** Milliseconds since Postgres last answered `query`. */
+  silentForMs(): number
+  close(): Promise<void>
+}
+
+/** The SQLSTATE of an error that Postgres itself gave, else undefined. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined
+}
+
+/** Whether a statement, also one made by TypeORM, failed because a unique value exists already. */
+export function violatesUnique(error: unknown): boolean {
+  const source = error instanceof QueryFailedError ? error.driverError : error
+  return sqlState(source) === '23505'
+}
+
+const CONNECT_TIMEOUT_MS = 3000
+
+/** Opens a pool; the first statement connects. */
+export async function openDatabase(options: DatabaseOptions, log: Log): Promise<Database> {
+  const { url, poolSize, timeoutMs } = options
+  const shared = {
+    statement_timeout: timeoutMs,
+    query_timeout: timeoutMs + 500,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    application_name: 'bpmn-relay',
+  }
+  const pool = new pg.Pool({ ...shared, connectionString: url, max: poolSize })
+  pool.on('error', (error) => log.warn('an idle Postgres connection was lost', { reason: error.message }))
+
+  const orm = new DataSource({
+    type: 'postgres',
+    url,
+    entities: [AdapterEntity, EnvironmentVariableEntity],
+    migrations: MIGRATIONS,
+    migrationsTableName: 'schema_migration',
+    poolSize: 2,
+    extra: { ...shared, statement_timeout: 0, query_timeout: 0 },
+    logging: false,
+  })
+  try {
+    await orm.initialize()
+  } catch (cause) {
+    await pool.end()
+    throw new RelayError(
+      'DATABASE_UNREACHABLE',
+      `Postgres at ${publicUrl(url)} cannot be used: ${messageOf(cause)}`,
+      { cause },
+    )
+  }
+
+  let answeredAt = Number.NEGATIVE_INFINITY
+  let closing: Promise<void> | undefined
+  return {
+    url,
+    orm,
+    async query(text, values = [], name) {
+      try {
+        const result = await pool.query(name === undefined ? { text, values } : { name, text, values })
+        answeredAt = performance.now()
+        return result.rows
+      } catch (cause) {
+        if (!isAway(cause)) {
+          answeredAt = performance.now()
+          throw cause
+        }
+        throw new RelayError('DATABASE_AWAY', `Postgres does not answer: ${messageOf(cause)}`, { cause })
+      }
+    },
+    silentForMs: () => performance.now() - answeredAt,
+    close() {
+      closing ??= Promise.all([pool.end(), orm.destroy()]).then(() => undefined)
+      return closing
+    },
+  }
+}
+
+/** The address of a database without its password, for messages. */
+export function publicUrl(url: string): string {
+  if (!URL.canParse(url)) return '(unreadable address)'
+  const { protocol, hostname, port, pathname } = new URL(url)
+  return `${protocol}//${hostname}${port ? `:${port}` : ''}${pathname}`
+}
+
+// 08: connection exceptions. 53300: too many connections. 57P01–57P05: shutting down, crashed, starting up,
+// database dropped, idle session closed. 57014: our own statement_timeout, a Postgres too slow to be of use. 25006: a
+// standby after a failover.
+const AWAY_STATES = /^(08...|53300|57P0[1-5]|57014|25006)$/
+
+function isAway(error: unknown): boolean {
+  const state = sqlState(error)
+  // Everything that is not Postgres's own answer comes from the socket or from the pool's time limits.
+  return state === undefined
+    ? error instanceof Error && !(error instanceof TypeError)
+    : AWAY_STATES.test(state)
+}

@@ -1,0 +1,47 @@
+import { RelayError } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import type { Database } from './database.js'
+
+/** One number for all programs that migrate this schema; taken for the length of the run. */
+const MIGRATION_LOCK = 4_771_902_001
+
+/** Runs what is missing, one transaction each, and returns the names. Safe to call from many workers at once. */
+export async function migrate(database: Database, log: Log): Promise<string[]> {
+  return await underLock(database, async () => {
+    const done = await database.orm.runMigrations({ transaction: 'each' })
+    for (const { name } of done) log.info('migrated', { migration: name })
+    return done.map(({ name }) => name)
+  })
+}
+
+/** Takes back the newest `count` migrations and returns how many there were. Their data is lost. */
+export async function migrateDown(database: Database, count: number): Promise<number> {
+  return await underLock(database, async () => {
+    const executed = await database.query('SELECT name FROM schema_migration')
+    const steps = Math.min(count, executed.length)
+    for (let step = 0; step < steps; step += 1) await database.orm.undoLastMigration({ transaction: 'each' })
+    return steps
+  })
+}
+
+/** @throws RelayError DATABASE_NOT_MIGRATED when `migrate` has something left to do. */
+export async function assertMigrated(database: Database): Promise<void> {
+  if (await database.orm.showMigrations()) {
+    throw new RelayError(
+      'DATABASE_NOT_MIGRATED',
+      'the database schema is older than this program: run `bpmn-relay migrate` first',
+    )
+  }
+}
+
+async function underLock<T>(database: Database, work: () => Promise<T>): Promise<T> {
+  const session = database.orm.createQueryRunner()
+  try {
+    await session.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
+    return await work()
+  } finally {
+    // The lock belongs to the session, which goes back into the pool.
+    await session.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK])
+    await session.release()
+  }
+}

@@ -1,0 +1,55 @@
+import type { Database } from './database.js'
+import { sqlState } from './database.js'
+
+const DAYS_AHEAD = 7
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** Makes the audit log's day partitions from `from` (default: today, UTC) to a week ahead, where missing. */
+export async function ensureAuditPartitions(database: Database, from = new Date()): Promise<void> {
+  const existing = new Set(
+    (
+      await database.query<{ name: string }>(
+        `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'sys_audit_log'::regclass`,
+      )
+    ).map(({ name }) => name),
+  )
+  const last = Math.max(Date.now(), from.getTime()) + DAYS_AHEAD * DAY_MS
+  for (let time = startOfDay(from); time <= last; time += DAY_MS) {
+    const name = partitionName(new Date(time))
+    if (!existing.has(name)) await createPartition(database, name, new Date(time), new Date(time + DAY_MS))
+  }
+}
+
+/** Whether a statement failed because the day it writes to has no partition yet. */
+export function isMissingPartition(error: unknown): boolean {
+  return (
+    sqlState(error) === '23514' &&
+    error instanceof Error &&
+    error.message.startsWith('no partition of relation')
+  )
+}
+
+// CREATE TABLE … PARTITION OF would wait for every open writer and queue all others behind it; a table made apart
+// and attached does not. Identity columns cannot be copied; the parent's fills them.
+async function createPartition(database: Database, name: string, from: Date, to: Date): Promise<void> {
+  try {
+    await database.query(
+      `CREATE TABLE IF NOT EXISTS ${name} (LIKE sys_audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS EXCLUDING IDENTITY)`,
+    )
+    await database.query(
+      `ALTER TABLE sys_audit_log ATTACH PARTITION ${name} FOR VALUES FROM ('${from.toISOString()}') TO ('${to.toISOString()}')`,
+    )
+  } catch (error) {
+    // Another worker made it at the same moment: duplicate table, already a partition, or its catalogue row.
+    const state = sqlState(error)
+    if (state !== '42P07' && state !== '42809' && state !== '42P17' && state !== '23505') throw error
+  }
+}
+
+function startOfDay(date: Date): number {
+  return Math.floor(date.getTime() / DAY_MS) * DAY_MS
+}
+
+function partitionName(day: Date): string {
+  return `sys_audit_log_${day.toISOString().slice(0, 10).replaceAll('-', '')}`
+}

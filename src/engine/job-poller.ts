@@ -1,0 +1,147 @@
+import { messageOf } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import { pause } from '../core/time-limit.js'
+import type { Job, JobWorker, WorkOptions } from './engine.js'
+
+/** The least a poll asks for while slots are free, so that a quiet task type reserves little of the shared budget. */
+const LEAST_ASK = 8
+/** Under load jobs come in one by one; polls a little apart bring them in batches instead of one command each. */
+const POLL_SPACING_MS = 10
+/** How often a full worker looks whether `extraSlots` has grown. */
+const FULL_CHECK_MS = 100
+const FIRST_BACK_OFF_MS = 50
+const LONGEST_BACK_OFF_MS = 5000
+
+export interface PollerOptions extends WorkOptions {
+  /**
+   * One long poll: calls `onJobs` as jobs arrive and resolves when it is over. All jobs handed to the engine's client
+   * must come through `onJobs`, however late.
+   */
+  poll: (type: string, maxJobs: number, onJobs: (jobs: Job[]) => void) => Promise<void>
+  /** Gives a job back unchanged, for at once. */
+  giveBack: (job: Job) => Promise<void>
+  handle: (job: Job) => Promise<void>
+  log: Log
+}
+
+/** Keeps one poll a task type open as long as slots are free, and ends without leaving a job behind. */
+export class JobPoller implements JobWorker {
+  readonly #options: PollerOptions
+  readonly #stopping = new AbortController()
+  readonly #loops: Promise<void>[]
+  readonly #lastPollAt = new Map<string, number>()
+  readonly #givingBack = new Set<Promise<void>>()
+  #inFlight = 0
+  #reserved = 0
+  #waiters: (() => void)[] = []
+
+  constructor(options: PollerOptions) {
+    this.#options = options
+    for (const type of options.types) this.#lastPollAt.set(type, performance.now())
+    this.#loops = options.types.map((type) => this.#loop(type))
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  lastPollAgeMs(): number {
+    return performance.now() - Math.min(...this.#lastPollAt.values())
+  }
+
+  async stop(graceMs: number): Promise<number> {
+    const end = performance.now() + graceMs
+    this.#stopping.abort()
+    // Not cut off: jobs already on their way in a cut stream would wait out their job timeout.
+    await Promise.all(this.#loops)
+    await Promise.all(this.#givingBack)
+    while (this.#inFlight > 0 && performance.now() < end) {
+      await Promise.race([this.#slotFreed(), pause(Math.max(1, end - performance.now()))])
+    }
+    return this.#inFlight
+  }
+
+  async #loop(type: string): Promise<void> {
+    const { gate, poll, log } = this.#options
+    const { signal } = this.#stopping
+    let received = 0
+    let failures = 0
+    while (!signal.aborted) {
+      await gate?.(signal)
+      await this.#roomFor(signal)
+      if (signal.aborted) return
+      const startedAt = performance.now()
+      const ask = Math.min(this.#free(), Math.max(LEAST_ASK, received * 2))
+      received = 0
+      this.#reserved += ask
+      try {
+        await poll(type, ask, (jobs) => {
+          received += jobs.length
+          this.#reserved -= jobs.length
+          for (const job of jobs) this.#take(job)
+        })
+        if (failures > 0) log.info('polling the engine works again', { type })
+        failures = 0
+        this.#lastPollAt.set(type, performance.now())
+        await pause(POLL_SPACING_MS - (performance.now() - startedAt), signal)
+      } catch (error) {
+        failures += 1
+        log[failures === 1 ? 'warn' : 'debug']('polling the engine failed; trying again', {
+          type,
+          reason: messageOf(error),
+        })
+        await pause(backOffMs(failures), signal)
+      } finally {
+        this.#reserved -= ask - received
+        this.#wake()
+      }
+    }
+  }
+
+  #take(job: Job): void {
+    if (this.#stopping.signal.aborted) {
+      const done = this.#options.giveBack(job).finally(() => this.#givingBack.delete(done))
+      this.#givingBack.add(done)
+      return
+    }
+    this.#inFlight += 1
+    void this.#options
+      .handle(job)
+      .catch((error: unknown) =>
+        this.#options.log.error('handling a job failed', { jobKey: job.key, reason: messageOf(error) }),
+      )
+      .finally(() => {
+        this.#inFlight -= 1
+        this.#wake()
+      })
+  }
+
+  #free(): number {
+    const { maxInFlight, extraSlots } = this.#options
+    return maxInFlight + (extraSlots?.() ?? 0) - this.#inFlight - this.#reserved
+  }
+
+  /** Waits until a quarter of the slots is free: asking for each freed slot by itself would cost a command a job. */
+  async #roomFor(signal: AbortSignal): Promise<void> {
+    const enough = Math.max(1, Math.min(LEAST_ASK, Math.floor(this.#options.maxInFlight / 4)))
+    while (!signal.aborted && this.#free() < enough) {
+      await Promise.race([this.#slotFreed(), pause(FULL_CHECK_MS, signal)])
+    }
+  }
+
+  #slotFreed(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve))
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+}
+
+/** Wait after `failures` failed polls in a row; `random` is from 0 to 1. */
+export function backOffMs(failures: number, random: number = Math.random()): number {
+  const longest = Math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** (failures - 1))
+  return Math.round(longest * (0.5 + random / 2))
+}

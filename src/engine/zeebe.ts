@@ -1,0 +1,284 @@
+import { readFileSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import { type ActivatedJob, type ActivateJobsResponse, ZBClient } from 'zeebe-node'
+import type { Config } from '../core/config.js'
+import { messageOf, RelayError } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import { pause, withTimeLimit } from '../core/time-limit.js'
+import type { Engine, Job, SettleAnswer, Settlement } from './engine.js'
+import { JobPoller } from './job-poller.js'
+
+/** Longest wait of one poll at the gateway: bounds how long stopping takes. */
+const LONG_POLL_MS = 1000
+/** A poll that outlives its long poll by this much hangs: gateways sometimes leave a stream open for ever. */
+const POLL_OVERTIME_MS = 10_000
+/** Time limit of one call; the client sets none. */
+const CALL_LIMIT_MS = 10_000
+const SETTLE_TRIES = 5
+const SETTLE_FIRST_BACK_OFF_MS = 50
+
+// gRPC status codes, https://grpc.github.io/grpc/core/md_doc_statuscodes.html
+const NOT_FOUND = 5
+const FAILED_PRECONDITION = 9
+const DEADLINE_EXCEEDED = 4
+const RESOURCE_EXHAUSTED = 8
+const UNAVAILABLE = 14
+
+export type ZeebeOptions = Pick<
+  Config,
+  | 'engineName'
+  | 'zeebeAddress'
+  | 'zeebeSecure'
+  | 'zeebeRootCertsPath'
+  | 'zeebeCertChainPath'
+  | 'zeebePrivateKeyPath'
+  | 'zeebeClientId'
+  | 'zeebeClientSecret'
+  | 'zeebeAuthUrl'
+  | 'zeebeAudience'
+  | 'zeebeScope'
+  | 'zeebeClusterId'
+  | 'zeebeClusterRegion'
+  | 'tenantIds'
+  | 'workerName'
+>
+
+/** The engine behind a Zeebe gateway. Connects with the first call. */
+export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
+  const client = createClient(options, log)
+  const address = options.zeebeClusterId ?? options.zeebeAddress
+
+  async function poll(
+    type: string,
+    maxJobs: number,
+    timeoutMs: number,
+    onJobs: (jobs: Job[]) => void,
+  ): Promise<void> {
+    const startedAt = performance.now()
+    // The stream below the client's own worker: that one parses variables into numbers that lose digits, polls only
+    // when it is almost empty and drops jobs while it closes. The member is private: the client's version is pinned
+    // and a test watches it.
+    const stream: unknown = await withTimeLimit(
+      Promise.resolve(
+        // biome-ignore lint/complexity/useLiteralKeys: TypeScript lets a private member be read only this way
+        client['grpc'].activateJobsStream({
+          type,
+          worker: options.workerName,
+          timeout: timeoutMs,
+          maxJobsToActivate: maxJobs,
+          requestTimeout: LONG_POLL_MS,
+          ...(options.tenantIds.length > 0 ? { tenantIds: options.tenantIds } : {}),
+        }),
+      ),
+      CALL_LIMIT_MS,
+      () => unreachable(address, new Error('the call could not be started in time')),
+    )
+    if (!(stream instanceof Readable)) throw unreachable(address, errorIn(stream))
+    const deadline = startedAt + timeoutMs
+    const ended = new Promise<void>((resolve, reject) => {
+      stream.on('data', (response: ActivateJobsResponse) =>
+        onJobs(response.jobs.map((job) => jobOf(job, deadline))),
+      )
+      stream.on('end', resolve)
+      stream.on('error', reject)
+    })
+    try {
+      await withTimeLimit(ended, LONG_POLL_MS + POLL_OVERTIME_MS, () =>
+        unreachable(address, new Error('a poll hung')),
+      )
+    } catch (error) {
+      stream.destroy()
+      throw error
+    }
+  }
+
+  async function settleOnce(job: Job, settlement: Settlement): Promise<unknown> {
+    switch (settlement.kind) {
+      case 'complete':
+        return await client.completeJob({ jobKey: job.key, variables: settlement.variables })
+      case 'fail': {
+        const { retries, backOffMs, message, variables } = settlement
+        const request = {
+          jobKey: job.key,
+          // Always sent: without it the engine would take 0 and raise an incident.
+          retries,
+          retryBackOff: backOffMs,
+          errorMessage: message,
+          variables: JSON.stringify(variables ?? {}),
+        }
+        return await client.failJob(request)
+      }
+      default:
+        return settlement satisfies never
+    }
+  }
+
+  async function settle(job: Job, settlement: Settlement): Promise<SettleAnswer> {
+    let backOff = SETTLE_FIRST_BACK_OFF_MS
+    for (let attempt = 1; attempt <= SETTLE_TRIES; attempt += 1) {
+      try {
+        const limit = () => Object.assign(new Error('no answer in time'), { code: DEADLINE_EXCEEDED })
+        const answer = await withTimeLimit(settleOnce(job, settlement), CALL_LIMIT_MS, limit)
+        // While it closes, the client resolves calls it never made; only an answer object counts.
+        if (answer !== null && typeof answer === 'object') return 'accepted'
+        return 'unanswered'
+      } catch (error) {
+        const code = statusOf(error)
+        if (code === NOT_FOUND || code === FAILED_PRECONDITION) return 'gone'
+        const transient = code === UNAVAILABLE || code === RESOURCE_EXHAUSTED || code === DEADLINE_EXCEEDED
+        if (!transient || attempt === SETTLE_TRIES) {
+          log.warn('the engine did not take a settlement', {
+            jobKey: job.key,
+            kind: settlement.kind,
+            reason: messageOf(error),
+          })
+          return 'unanswered'
+        }
+        await pause(backOff * (0.5 + Math.random()))
+        backOff *= 3
+      }
+    }
+    return 'unanswered'
+  }
+
+  let closing: Promise<void> | undefined
+  return {
+    name: options.engineName ?? address,
+
+    work(work, handle) {
+      return new JobPoller({
+        ...work,
+        poll: (type, maxJobs, onJobs) => poll(type, maxJobs, work.jobTimeoutMs, onJobs),
+        giveBack: async (job) => {
+          const message = 'given back by a stopping worker'
+          await settle(job, { kind: 'fail', retries: job.retries, backOffMs: 0, message })
+        },
+        handle,
+        log,
+      })
+    },
+
+    settle,
+
+    async check() {
+      const limit = () => new Error(`no answer within ${CALL_LIMIT_MS / 1000} s`)
+      await withTimeLimit(client.topology(), CALL_LIMIT_MS, limit).catch((cause: unknown) => {
+        throw unreachable(address, cause)
+      })
+    },
+
+    close() {
+      closing ??= client.close().then(() => undefined)
+      return closing
+    },
+  }
+}
+
+function createClient(options: ZeebeOptions, log: Log): ZBClient {
+  const { zeebeClientId, zeebeClientSecret, zeebeAuthUrl, zeebeClusterId, zeebeClusterRegion } = options
+  const shared = {
+    // Ours: bounded, and only for what can succeed later.
+    retry: false,
+    loglevel: 'ERROR' as const,
+    stdout: clientLog(log),
+    // The client ends a stream by itself one second after this, without cancelling it; our own limit comes first.
+    longPoll: LONG_POLL_MS + 2 * POLL_OVERTIME_MS,
+    useTLS: options.zeebeSecure || zeebeClusterId !== undefined || zeebeAuthUrl !== undefined,
+    customSSL: {
+      ...(options.zeebeRootCertsPath
+        ? { rootCerts: readPem('ZEEBE_CLIENT_SSL_ROOT_CERTS_PATH', options.zeebeRootCertsPath) }
+        : {}),
+      ...(options.zeebeCertChainPath
+        ? { certChain: readPem('ZEEBE_CLIENT_SSL_CERT_CHAIN_PATH', options.zeebeCertChainPath) }
+        : {}),
+      ...(options.zeebePrivateKeyPath
+        ? { privateKey: readPem('ZEEBE_CLIENT_SSL_PRIVATE_KEY_PATH', options.zeebePrivateKeyPath) }
+        : {}),
+    },
+  }
+  if (zeebeClusterId === undefined && zeebeAuthUrl === undefined)
+    return new ZBClient(options.zeebeAddress, shared)
+  if (zeebeClientId === undefined || zeebeClientSecret === undefined) {
+    throw new RelayError(
+      'CONFIG_INVALID',
+      'OAuth needs ZEEBE_CLIENT_ID and ZEEBE_CLIENT_SECRET beside ZEEBE_AUTHORIZATION_SERVER_URL or ZEEBE_CAMUNDA_CLOUD_CLUSTER_ID',
+    )
+  }
+  const credentials = { clientId: zeebeClientId, clientSecret: zeebeClientSecret, cacheOnDisk: false }
+  if (zeebeClusterId !== undefined) {
+    const region = zeebeClusterRegion ? { clusterRegion: zeebeClusterRegion } : {}
+    return new ZBClient({ ...shared, camundaCloud: { ...credentials, clusterId: zeebeClusterId, ...region } })
+  }
+  const oAuth = {
+    ...credentials,
+    url: zeebeAuthUrl ?? '',
+    audience: options.zeebeAudience ?? options.zeebeAddress.split(':')[0] ?? '',
+    ...(options.zeebeScope ? { scope: options.zeebeScope } : {}),
+  }
+  return new ZBClient(options.zeebeAddress, { ...shared, oAuth })
+}
+
+function readPem(variable: string, file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    throw new RelayError(
+      'CONFIG_INVALID',
+      `${variable} is "${file}", which cannot be read: ${messageOf(cause)}`,
+      { cause },
+    )
+  }
+}
+
+/** The client repeats on its log what its calls throw; a copy for those who look for it is enough. */
+function clientLog(log: Log) {
+  return {
+    error: (message: string) => log.debug('zeebe client', { message }),
+    info: (message: string) => log.debug('zeebe client', { message }),
+    debug: (message: string) => log.debug('zeebe client', { message }),
+  }
+}
+
+function jobOf(job: ActivatedJob, deadline: number): Job {
+  return {
+    key: job.key,
+    type: job.type,
+    processInstanceKey: job.processInstanceKey,
+    processId: job.bpmnProcessId,
+    processVersion: job.processDefinitionVersion,
+    elementId: job.elementId,
+    elementInstanceKey: job.elementInstanceKey,
+    tenantId: job.tenantId,
+    retries: job.retries,
+    headers: headersOf(job.customHeaders),
+    variables: job.variables,
+    deadline,
+  }
+}
+
+function headersOf(text: string): Record<string, string> {
+  const headers: Record<string, string> = {}
+  const parsed: unknown = JSON.parse(text)
+  if (parsed === null || typeof parsed !== 'object') return headers
+  for (const [name, value] of Object.entries(parsed)) headers[name] = String(value)
+  return headers
+}
+
+function statusOf(error: unknown): number | undefined {
+  if (error === null || typeof error !== 'object' || !('code' in error)) return undefined
+  return typeof error.code === 'number' ? error.code : undefined
+}
+
+function errorIn(answer: unknown): unknown {
+  return answer !== null && typeof answer === 'object' && 'error' in answer
+    ? answer.error
+    : new Error('no stream was opened')
+}
+
+function unreachable(address: string, cause: unknown): RelayError {
+  return new RelayError(
+    'ENGINE_UNREACHABLE',
+    `the engine at ${address} cannot be reached: ${messageOf(cause)}`,
+    { cause },
+  )
+}

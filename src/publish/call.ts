@@ -1,0 +1,106 @@
+import type { Adapter } from '../adapters/adapter.js'
+import type { AuditRow, CallRecord } from '../audit/call-record.js'
+import type { RegisteredDriver } from '../brokers/registry.js'
+import { objectOf } from '../core/json.js'
+import type { Job } from '../engine/engine.js'
+import type { CounterSample } from '../sla/counters.js'
+import type { InputReader, JobInput } from './job-input.js'
+import type { Outcome } from './outcome.js'
+
+/** Name of the one operation of service tasks in audit log and counters. */
+const OPERATION = 'publish'
+/** Characters of request data an audit row keeps. */
+const REQUEST_CAP = 8192
+
+/** One delivery of a job, and what has become known of it on its way. */
+export interface Call {
+  readonly job: Job
+  readonly driver: RegisteredDriver
+  readonly reader: InputReader
+  /** `performance.now()` */
+  readonly startedAt: number
+  requestId: string
+  retryBackOffMs: number
+  /** Which delivery of the job this is, from 1. */
+  attempt: number
+  input?: JobInput
+  adapter?: Adapter
+  fingerprint?: string
+}
+
+/** What an ended call leaves in Postgres. A hold is no call: it is only counted. */
+export function recordOf(call: Call, outcome: Outcome): CallRecord {
+  const { job, adapter } = call
+  const durationMs = performance.now() - call.startedAt
+  const sample: CounterSample = {
+    adapterId: adapter?.id ?? null,
+    operation: OPERATION,
+    processId: job.processId,
+    result: outcome.kind === 'published' ? 'ok' : outcome.kind === 'held' ? 'held' : 'error',
+    durationMs,
+  }
+  const counted = adapter?.slaMonitoring === false ? null : sample
+  if (outcome.kind === 'held') return { audit: null, ledger: null, sample: counted, deadline: job.deadline }
+  const result = outcome.kind === 'published' ? JSON.stringify(outcome.result) : null
+  return {
+    audit: adapter?.auditRequests === false ? null : auditRowOf(call, outcome, result, durationMs),
+    ledger: {
+      jobKey: job.key,
+      processInstanceKey: job.processInstanceKey,
+      elementInstanceKey: job.elementInstanceKey,
+      fingerprint: call.fingerprint ?? '',
+      attempts: call.attempt,
+      receipt: result,
+    },
+    sample: counted,
+    deadline: job.deadline,
+  }
+}
+
+function auditRowOf(
+  call: Call,
+  outcome: Exclude<Outcome, { kind: 'held' }>,
+  result: string | null,
+  durationMs: number,
+): AuditRow {
+  const { job, adapter, input } = call
+  const error = outcome.kind === 'published' ? null : outcome.error
+  return {
+    requestId: call.requestId,
+    source: 'job',
+    operation: OPERATION,
+    adapterId: adapter?.id ?? null,
+    adapterName: adapter?.name ?? input?.adapterId ?? null,
+    adapterKind: call.driver.kind,
+    destination: input?.topic ?? null,
+    receipt: result,
+    status: outcome.kind,
+    errorCode: error?.code ?? null,
+    errorText: error?.message ?? null,
+    durationMs,
+    attempt: call.attempt,
+    processInstanceKey: job.processInstanceKey,
+    processId: job.processId,
+    processVersion: job.processVersion,
+    elementId: job.elementId,
+    jobKey: job.key,
+    request: requestText(call),
+    response: result ?? (error && JSON.stringify({ code: error.code, description: error.message })),
+  }
+}
+
+/** The task's inputs as JSON text, the message last and cut to what the cap leaves. */
+function requestText({ reader, driver }: Call): string | null {
+  const members: [string, string][] = []
+  for (const name of ['topic', ...driver.inputs]) {
+    const raw = reader.peek(name)
+    if (raw !== undefined) members.push([name, raw])
+  }
+  const message = reader.peek('message')
+  if (message !== undefined && message.length <= REQUEST_CAP) members.push(['message', message])
+  else if (message !== undefined) {
+    members.push(['messageStart', JSON.stringify(message.slice(0, REQUEST_CAP))])
+    members.push(['messageLength', String(message.length)])
+  }
+  return members.length > 0 ? objectOf(members).slice(0, 2 * REQUEST_CAP) : null
+}

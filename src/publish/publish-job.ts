@@ -1,0 +1,141 @@
+import type { AdapterDirectory } from '../adapters/directory.js'
+import type { Recorder } from '../audit/recorder.js'
+import type { Connections, LiveConnection } from '../brokers/connections.js'
+import type { RegisteredDriver } from '../brokers/registry.js'
+import { RelayError, toRelayError } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import type { Engine, Job } from '../engine/engine.js'
+import { type Call, recordOf } from './call.js'
+import { Holds } from './holds.js'
+import { defaultRequestId, InputReader, parseJobInput, requestIdOf, retryBackOffOf } from './job-input.js'
+import { type EarlierPublish, fingerprintOf, type Ledger } from './ledger.js'
+import { outboundMessage } from './outbound-message.js'
+import { failureOf, type Outcome, resultOf, settlementOf, storedResult } from './outcome.js'
+
+export interface PublishDependencies {
+  engine: Engine
+  directory: AdapterDirectory
+  connections: Connections
+  ledger: Ledger
+  recorder: Recorder
+  /** Driver of each task type, aliases included. */
+  driverOf: (taskType: string) => RegisteredDriver
+  /** Sends an unanswering broker may keep; further jobs for it wait. */
+  unansweredShare: number
+  log: Log
+}
+
+/**
+ * The outbound sentence of the program, one job at a time:
+ * job → parse input → adapter → resolve @env → serialize → already published? → publish → record → settle.
+ * Every step that leaves the process is joined with the same step of other jobs by what it calls. Record comes before
+ * settle: what the engine is told is already durable.
+ */
+export function createPublisher(dependencies: PublishDependencies): (job: Job) => Promise<void> {
+  const { engine, directory, connections, ledger, recorder, unansweredShare, log } = dependencies
+  const holds = new Holds()
+
+  return async function publishJob(job) {
+    const call: Call = {
+      job,
+      driver: dependencies.driverOf(job.type),
+      reader: new InputReader(job),
+      startedAt: performance.now(),
+      requestId: defaultRequestId(engine.name, job),
+      retryBackOffMs: 0,
+      attempt: 1,
+    }
+    try {
+      // Asked first of all: it also tells that Postgres is there, and nothing is published while it is not.
+      const earlier = await ledger.find(job)
+      call.attempt = earlier.attempts + 1
+      const outcome = await outcomeOf(call, earlier)
+      await record(call, outcome)
+      await settle(call, outcome)
+    } catch (error) {
+      await giveBack(call, toRelayError(error))
+    }
+  }
+
+  async function outcomeOf(call: Call, earlier: EarlierPublish): Promise<Outcome> {
+    try {
+      return await publish(call, earlier)
+    } catch (error) {
+      return failureOf(toRelayError(error))
+    }
+  }
+
+  async function publish(call: Call, earlier: EarlierPublish): Promise<Outcome> {
+    const { job, reader, driver } = call
+    call.requestId = requestIdOf(reader, engine.name, job)
+    call.retryBackOffMs = retryBackOffOf(job)
+    const input = parseJobInput(reader, driver)
+    call.input = input
+    const adapter = await directory.adapter(input.adapterId, driver)
+    call.adapter = adapter
+    const message = outboundMessage(input, adapter, job, call.requestId)
+    call.fingerprint = fingerprintOf(adapter.id, message)
+
+    if (earlier.result !== null && earlier.fingerprint === call.fingerprint) {
+      return { kind: 'published', result: storedResult(earlier.result), repeated: true }
+    }
+    const connection = directory.connection(adapter)
+    connections.admit(connection.hash, unansweredShare)
+    assertTimeToSend(job, connection)
+    return {
+      kind: 'published',
+      result: resultOf(call.requestId, await connection.publish(message)),
+      repeated: false,
+    }
+  }
+
+  async function record(call: Call, outcome: Outcome): Promise<void> {
+    if (outcome.kind === 'published' && outcome.repeated) return
+    const written = recorder.write(recordOf(call, outcome))
+    // A hold must not wait for anything; that one may go uncounted while Postgres is away is its only risk.
+    if (outcome.kind === 'held') written.catch(() => undefined)
+    else await written
+  }
+
+  async function settle(call: Call, outcome: Outcome): Promise<void> {
+    const { job, requestId, retryBackOffMs } = call
+    // Past its deadline the job may be in another worker's hands: failing it now would take it from there. A
+    // completion is harmless, and saves the other worker the look-up.
+    if (outcome.kind !== 'published' && performance.now() > job.deadline) return
+    if (outcome.kind === 'held' && outcome.error.code === 'DEADLINE_PASSED') {
+      log.warn('a job is left to its redelivery', {
+        requestId,
+        jobKey: job.key,
+        reason: outcome.error.message,
+      })
+      return
+    }
+    const settlement = settlementOf(outcome, job, { requestId, retryBackOffMs, holdMs: () => holds.next() })
+    const answer = await engine.settle(job, settlement)
+    if (answer === 'unanswered')
+      log.warn('the engine did not answer; it will hand the job out again', { requestId, jobKey: job.key })
+    if (settlement.kind === 'complete' && answer !== 'unanswered') void recorder.settled(job.key)
+  }
+
+  /** For what failed outside the publish itself: the look-up before it or the record after it. */
+  async function giveBack(call: Call, error: RelayError): Promise<void> {
+    log.warn('a call could not be looked up or recorded', {
+      requestId: call.requestId,
+      code: error.code,
+      reason: error.message,
+    })
+    // A fault of ours is shown to a person: repeating it would publish the message again and again.
+    const outcome: Outcome = error.code === 'INTERNAL' ? { kind: 'rejected', error } : failureOf(error)
+    await settle(call, outcome)
+  }
+}
+
+/** A send starts only if all its tries fit in what is left: afterwards another worker may hold the job. */
+function assertTimeToSend(job: Job, connection: LiveConnection): void {
+  const leftMs = Math.round(job.deadline - performance.now())
+  if (leftMs >= connection.publishBudgetMs) return
+  throw new RelayError(
+    'DEADLINE_PASSED',
+    `${leftMs} ms of the job timeout are left, but a send may take ${connection.publishBudgetMs} ms: raise BPMN_RELAY_JOB_TIMEOUT_MS if this happens often`,
+  )
+}

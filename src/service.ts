@@ -1,0 +1,186 @@
+import path from 'node:path'
+import { AdapterDirectory } from './adapters/directory.js'
+import { createSecrets, masterKeyFrom, type Secrets } from './adapters/secrets.js'
+import { type AdapterStore, createAdapterStore } from './adapters/store.js'
+import { createRecorder } from './audit/recorder.js'
+import { Connections } from './brokers/connections.js'
+import { brokerDrivers, type DriverRegistry, type RegisteredDriver } from './brokers/registry.js'
+import type { Config } from './core/config.js'
+import { messageOf, RelayError } from './core/errors.js'
+import type { Log } from './core/log.js'
+import { pause } from './core/time-limit.js'
+import type { Database } from './db/database.js'
+import { openConfiguredDatabase } from './db/default-database.js'
+import { migrate } from './db/migrate.js'
+import { ensureAuditPartitions } from './db/partitions.js'
+import { startUpkeep } from './db/upkeep.js'
+import type { Engine, JobWorker } from './engine/engine.js'
+import { createZeebeEngine } from './engine/zeebe.js'
+import { createLedger } from './publish/ledger.js'
+import { createPublisher } from './publish/publish-job.js'
+
+/** An unanswering broker keeps at most one part in this many of the jobs in hand. */
+const UNANSWERED_PARTS = 4
+const DATABASE_RETRY_MS = 500
+/** A statement answered this recently is as good as a ping. */
+const DATABASE_FRESH_MS = 1000
+
+export interface Service {
+  /** Task types this worker takes jobs of. */
+  readonly taskTypes: string[]
+  /** Takes no new jobs, finishes those in hand within the grace time, closes everything. May be called twice. */
+  stop(): Promise<void>
+}
+
+/** What commands need besides a running worker: the database, migrated, and what is kept in it. */
+export interface Workbench {
+  database: Database
+  registry: DriverRegistry
+  secrets: Secrets
+  store: AdapterStore
+}
+
+/** Opens the database of a configuration and brings its schema up to date. */
+export async function openWorkbench(config: Config, log: Log): Promise<Workbench> {
+  const database = await openConfiguredDatabase(config, log)
+  try {
+    await migrate(database, log)
+    await ensureAuditPartitions(database)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+  const keyFile = config.databaseUrl === undefined ? path.join(config.dataFolder, 'master.key') : undefined
+  const secrets = createSecrets(() => masterKeyFrom({ configured: config.masterKey, keyFile }))
+  const registry = brokerDrivers()
+  return { database, registry, secrets, store: createAdapterStore(database, registry, secrets) }
+}
+
+/** The composition root: starts a worker and everything it stands on; `stop` closes it in reverse order. */
+export async function startService(config: Config, log: Log): Promise<Service> {
+  const closers: (() => Promise<unknown>)[] = []
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.reverse()) {
+      await close().catch((error: unknown) => log.warn('closing failed', { reason: messageOf(error) }))
+    }
+  }
+  try {
+    const { database, registry, secrets, store } = await openWorkbench(config, log)
+    closers.push(() => database.close())
+    const upkeep = startUpkeep({ database, ...config, log })
+    closers.push(() => upkeep.stop())
+
+    const connections = new Connections(log)
+    closers.push(() => connections.close())
+    const directory = new AdapterDirectory({
+      store,
+      registry,
+      connections,
+      secrets,
+      databaseUrl: database.url,
+      log,
+    })
+    closers.push(() => directory.close())
+    await directory.start()
+
+    const engine = createZeebeEngine(config, log)
+    closers.push(() => engine.close())
+    const recorder = createRecorder({ database, engineName: engine.name, worker: config.workerName, log })
+    closers.push(() => recorder.flush())
+
+    const drivers = driversByTaskType(config, registry)
+    const unansweredShare = Math.max(1, Math.floor(config.maxInFlight / UNANSWERED_PARTS))
+    const publishJob = createPublisher({
+      engine,
+      directory,
+      connections,
+      ledger: createLedger(database, engine.name, log),
+      recorder,
+      driverOf: (taskType) => known(drivers, taskType),
+      unansweredShare,
+      log,
+    })
+    const worker = engine.work(
+      {
+        types: [...drivers.keys()],
+        maxInFlight: config.maxInFlight,
+        jobTimeoutMs: config.jobTimeoutMs,
+        extraSlots: () => connections.overShare(unansweredShare),
+        gate: (signal) => databaseAnswers(database, log, signal),
+      },
+      publishJob,
+    )
+    closers.push(() => stopWorker(worker, config.shutdownGraceMs, log))
+    announce(engine, [...drivers.keys()], log)
+
+    let stopping: Promise<void> | undefined
+    return {
+      taskTypes: [...drivers.keys()],
+      stop() {
+        stopping ??= closeAll()
+        return stopping
+      },
+    }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+function driversByTaskType(config: Config, registry: DriverRegistry): Map<string, RegisteredDriver> {
+  const aliases: Record<string, string[]> = {
+    kafka: config.kafkaTaskTypes,
+    rocketmq: config.rocketmqTaskTypes,
+  }
+  const drivers = new Map<string, RegisteredDriver>()
+  for (const driver of registry.values()) {
+    for (const type of [driver.taskType, ...(aliases[driver.kind] ?? [])]) {
+      if (drivers.has(type)) {
+        throw new RelayError(
+          'CONFIG_INVALID',
+          `task type "${type}" is given for two kinds of broker: remove one of them`,
+        )
+      }
+      drivers.set(type, driver)
+    }
+  }
+  return drivers
+}
+
+function known(drivers: Map<string, RegisteredDriver>, taskType: string): RegisteredDriver {
+  const driver = drivers.get(taskType)
+  if (driver) return driver
+  throw new RelayError('INTERNAL', `the engine sent a job of type "${taskType}", which nobody asked for`)
+}
+
+/** Waits while Postgres is away: jobs taken then could only be given back. */
+async function databaseAnswers(database: Database, log: Log, signal: AbortSignal): Promise<void> {
+  if (database.silentForMs() < DATABASE_FRESH_MS) return
+  let away = false
+  while (!signal.aborted) {
+    try {
+      await database.query('SELECT 1', [], 'ping')
+      if (away) log.info('Postgres is back; taking jobs again')
+      return
+    } catch (error) {
+      if (!away) log.error('Postgres is away; no jobs are taken', { reason: messageOf(error) })
+      away = true
+      await pause(DATABASE_RETRY_MS, signal)
+    }
+  }
+}
+
+async function stopWorker(worker: JobWorker, graceMs: number, log: Log): Promise<void> {
+  const left = await worker.stop(graceMs)
+  if (left > 0)
+    log.warn('stopped with jobs in hand; the engine hands them out again after their job timeout', {
+      jobs: left,
+    })
+}
+
+function announce(engine: Engine, types: string[], log: Log): void {
+  engine.check().then(
+    () => log.info('taking jobs', { engine: engine.name, types }),
+    (error: unknown) => log.warn('the engine does not answer yet; trying on', { reason: messageOf(error) }),
+  )
+}
