@@ -1,5 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+import type { TestContext } from 'node:test'
+import { type ISocketFactory, Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+import type { BrokerConnection } from '../../src/brokers/broker.js'
+import { createKafkaDriver } from '../../src/brokers/kafka/driver.js'
+import { silentLog } from '../../src/core/log.js'
 
 export type ReadMessage = KafkaMessage & { partition: number }
 
@@ -78,4 +82,20 @@ export async function withAdmin<T>(
 
 function client(bootstrapServers: string): Kafka {
   return new Kafka({ brokers: bootstrapServers.split(','), logLevel: logLevel.NOTHING })
+}
+
+/** A connection of the driver under test, closed at the end of the test. */
+export function kafkaConnection(
+  t: TestContext,
+  bootstrapServers: string,
+  settings: Record<string, unknown> = {},
+  socketFactory?: ISocketFactory,
+): BrokerConnection {
+  const driver = createKafkaDriver(socketFactory && { socketFactory })
+  const connection = driver.connect(driver.parse(bootstrapServers, settings), {
+    adapter: t.name,
+    log: silentLog,
+  })
+  t.after(() => connection.close())
+  return connection
 }

@@ -14,10 +14,18 @@ export interface KafkaClient {
   cut(reason: string): void
 }
 
-/** How often and how fast kafkajs repeats a request by itself; an idempotent producer must repeat at least once. */
-const RETRY = { retries: 1, initialRetryTime: 100, maxRetryTime: 400 }
+/** Makes clients; each starts with another bootstrap server, as kafkajs stays with one that hangs. */
+export function clientFactory(settings: KafkaSettings, base: ISocketFactory, log: Log): () => KafkaClient {
+  const { bootstrapServers: servers } = settings
+  let first = 0
+  return () => {
+    const brokers = [...servers.slice(first), ...servers.slice(0, first)]
+    first = (first + 1) % servers.length
+    return openClient({ ...settings, bootstrapServers: brokers }, base, log)
+  }
+}
 
-export function openClient(settings: KafkaSettings, base: ISocketFactory, log: Log): KafkaClient {
+function openClient(settings: KafkaSettings, base: ISocketFactory, log: Log): KafkaClient {
   const sockets = new Set<net.Socket>()
   let cutReason: string | undefined
   const kafka = new Kafka({
@@ -27,7 +35,8 @@ export function openClient(settings: KafkaSettings, base: ISocketFactory, log: L
     authenticationTimeout: settings.requestTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
     enforceRequestTimeout: true,
-    retry: RETRY,
+    // Enough to try every bootstrap server once.
+    retry: { retries: settings.bootstrapServers.length, initialRetryTime: 100, maxRetryTime: 400 },
     ...security(settings),
     logLevel: logLevel.WARN,
     // kafkajs reports at ERROR what it then repeats; what ends in failure reaches people as the error of the call.

@@ -64,7 +64,12 @@ function judgementOf(cause: unknown): Judgement {
       (cause.retriable ? ['BROKER_UNAVAILABLE', 'retry'] : ['BROKER_REFUSED', 'split'])
     )
   }
-  if (!(cause instanceof KafkaJSError)) return ['INTERNAL', 'split']
+  if (!(cause instanceof KafkaJSError)) {
+    // What kafkajs says of a broker that took the connection and did not answer the first request.
+    if (messageOf(cause) === 'Broker not connected') return ['BROKER_TIMEOUT', 'retry']
+    // Its own missteps after lost connections, which a new client cures, or a message it cannot encode.
+    return ['BROKER_UNAVAILABLE', 'split']
+  }
   if (cause instanceof KafkaJSRequestTimeoutError) return ['BROKER_TIMEOUT', 'retry']
   if (cause instanceof KafkaJSConnectionError) return ['BROKER_UNREACHABLE', 'retry']
   switch (cause.name) {

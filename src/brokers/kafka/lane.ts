@@ -3,7 +3,7 @@ import type { Message, RecordMetadata } from 'kafkajs'
 import { RelayError, toRelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { pause } from '../../core/time-limit.js'
-import { judge } from './errors.js'
+import { judge, type Verdict } from './errors.js'
 import type { Pending } from './pending.js'
 import type { Producers } from './producers.js'
 import type { KafkaSettings } from './settings.js'
@@ -13,6 +13,9 @@ import type { Topics } from './topics.js'
 const BATCH_MESSAGES = 500
 /** Most bytes in one send of several messages: well below the default limit of a topic, 1,048,588. */
 const BATCH_BYTES = 512 * 1024
+
+/** What the broker answers as append time where the topic keeps the time of the message. */
+const NO_TIME = '-1'
 
 const ACKS = { all: -1, leader: 1, none: 0 } as const
 
@@ -98,10 +101,17 @@ export class Lane {
         },
         Math.max(latest - performance.now(), 0),
       )
-      this.#published(batch, answer, sentAt)
+      const placed = answer.find(
+        ({ topicName, partition }) => topicName === this.topic && partition === this.partition,
+      )
+      if (placed || settings.acks === 'none') return this.#published(batch, placed, sentAt)
     } catch (thrown) {
-      await this.#failed(batch, thrown)
+      return this.#failed(batch, judge(thrown, `publishing to ${this.#name}`, settings.bootstrapServers))
     }
+    // kafkajs leaves out, without an error, a partition its metadata does not know.
+    producers.discard()
+    const error = new RelayError('BROKER_UNAVAILABLE', `Kafka's answer leaves out ${this.#name}`)
+    return this.#failed(batch, { remedy: 'lookup', error })
   }
 
   #record({ message }: Pending, sentAt: number): Message {
@@ -115,34 +125,22 @@ export class Lane {
     }
   }
 
-  #published(batch: Pending[], answer: RecordMetadata[], sentAt: number): void {
-    const isAcknowledged = this.#context.settings.acks !== 'none'
-    const placed = answer.find(
-      (entry) => entry.topicName === this.topic && entry.partition === this.partition,
-    )
-    if (isAcknowledged && placed?.baseOffset === undefined) {
-      // kafkajs leaves out, without an error, a partition its metadata does not know.
-      const error = new RelayError('BROKER_UNAVAILABLE', `Kafka's answer leaves out ${this.#name}`)
-      this.#context.producers.discard()
-      throw error
-    }
+  #published(batch: Pending[], placed: RecordMetadata | undefined, sentAt: number): void {
     this.#failures = 0
-    const baseOffset = BigInt(placed?.baseOffset ?? 0)
-    const appendTime = placed?.logAppendTime ?? '-1'
+    const baseOffset = placed?.baseOffset === undefined ? undefined : BigInt(placed.baseOffset)
+    const appendTime = placed?.logAppendTime ?? NO_TIME
     batch.forEach((pending, index) => {
       pending.succeed({
         kind: 'kafka',
         topic: this.topic,
         partition: this.partition,
-        offset: isAcknowledged ? String(baseOffset + BigInt(index)) : null,
-        timestamp: appendTime === '-1' ? String(pending.message.timestamp ?? sentAt) : appendTime,
+        offset: baseOffset === undefined ? null : String(baseOffset + BigInt(index)),
+        timestamp: appendTime === NO_TIME ? String(pending.message.timestamp ?? sentAt) : appendTime,
       })
     })
   }
 
-  async #failed(batch: Pending[], thrown: unknown): Promise<void> {
-    const { settings, topics } = this.#context
-    const { remedy, error } = judge(thrown, `publishing to ${this.#name}`, settings.bootstrapServers)
+  #failed(batch: Pending[], { remedy, error }: Verdict): Promise<void> | void {
     switch (remedy) {
       case 'split':
         return this.#split(batch, error)
@@ -151,23 +149,29 @@ export class Lane {
       case 'retry':
         return this.#retry(batch, error)
       case 'lookup':
-        try {
-          const partitions = await topics.lookup(this.topic)
-          if (this.partition >= partitions) return rejectAll(batch, lostPartition(this.#name, partitions))
-        } catch (lookupError) {
-          const reason = toRelayError(lookupError)
-          return reason.retryable ? this.#retry(batch, reason) : rejectAll(batch, reason)
-        }
-        return this.#retry(batch, asTransient(error))
+        return this.#lookAgain(batch, error)
       default:
         return remedy satisfies never
     }
   }
 
+  async #lookAgain(batch: Pending[], error: RelayError): Promise<void> {
+    try {
+      const partitions = await this.#context.topics.lookup(this.topic)
+      if (this.partition >= partitions) rejectAll(batch, lostPartition(this.#name, partitions))
+      else await this.#retry(batch, asTransient(error))
+    } catch (thrown) {
+      const reason = toRelayError(thrown)
+      if (reason.retryable) await this.#retry(batch, reason)
+      else rejectAll(batch, reason)
+    }
+  }
+
   /** Kafka takes a batch whole or not at all: halving it finds the message to blame. */
-  #split(batch: Pending[], error: RelayError): void {
+  #split(batch: Pending[], error: RelayError): Promise<void> | void {
     const [only] = batch
     if (only && batch.length === 1) {
+      if (error.retryable) return this.#retry(batch, error)
       if (error.code === 'MESSAGE_TOO_LARGE') void rejectTooLarge(only, this.#context.topics, error)
       else only.fail(error)
       return

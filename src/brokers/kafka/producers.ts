@@ -99,6 +99,8 @@ export class Producers {
     const client = this.#open()
     const producer = client.kafka.producer({
       idempotent: idempotent && acks === 'all',
+      // The same producer id and sequence once more, which the broker recognizes: the first remedy for a lost answer.
+      retry: { retries: 1 },
       // Topics are looked up, and where the cluster does so created, before anything is sent to them.
       allowAutoTopicCreation: false,
       createPartitioner:

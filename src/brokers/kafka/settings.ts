@@ -117,7 +117,7 @@ function parseBootstrapServers(address: string): string[] {
     throw invalid('address is empty: give the bootstrap servers as host:port, several separated by commas')
   }
   for (const server of servers) {
-    const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(server) ?? []
+    const [, port] = /^[^\s:/]+:(\d{1,5})$/.exec(server) ?? []
     if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
       throw invalid(
         `address names the bootstrap server "${server}", which is not host:port: write it like kafka.example.com:9092`,

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { BrokerConnection, OutboundMessage, Receipt } from '../../../src/brokers/broker.js'
+import { message } from '../../contract/broker-contract.js'
+import { createTopic, kafkaConnection, type ReadMessage, readTopic } from '../../helpers/kafka.js'
+import { swallowingSockets } from '../../helpers/kafka-sockets.js'
+import { testServers } from '../../helpers/servers.js'
+
+const bootstrapServers = testServers().kafka.bootstrapServers
+const LIMITS = { connectionTimeoutMs: 1000, requestTimeoutMs: 500 }
+const KEYS = 32
+const MESSAGES_PER_KEY = 25
+
+test('an answer that is lost once costs neither a message, nor the order within a key, nor a duplicate', async (t) => {
+  const { acknowledged, log } = await publishSeries(t, (request) => request === 12)
+
+  assert.equal(acknowledged.length, KEYS * MESSAGES_PER_KEY)
+  assertPresent(acknowledged, log)
+  assertOrdered(acknowledged, log)
+  assert.equal(log.length, KEYS * MESSAGES_PER_KEY)
+})
+
+test('answers lost for longer than the client repeats cost neither a message nor the order within a key', async (t) => {
+  const { acknowledged, log } = await publishSeries(t, (request) => request >= 12 && request <= 14)
+
+  assertPresent(acknowledged, log)
+  assertOrdered(acknowledged, log)
+})
+
+interface Acknowledged {
+  message: OutboundMessage
+  receipt: Receipt
+}
+
+/** Publishes the series 0, 1, 2, … of every key, all keys at once, each message after the one before was settled. */
+async function publishSeries(
+  t: TestContext,
+  isSwallowed: (produceRequest: number) => boolean,
+): Promise<{ acknowledged: Acknowledged[]; log: ReadMessage[] }> {
+  const topic = await createTopic(bootstrapServers, { partitions: 3 })
+  const connection = kafkaConnection(t, bootstrapServers, LIMITS, swallowingSockets(isSwallowed))
+  const acknowledged: Acknowledged[] = []
+  await Promise.all(
+    Array.from({ length: KEYS }, (_, key) => publishKey(connection, topic, `key-${key}`, acknowledged)),
+  )
+  await connection.close()
+  return { acknowledged, log: await readTopic(bootstrapServers, topic, acknowledged.length) }
+}
+
+async function publishKey(
+  connection: BrokerConnection,
+  topic: string,
+  key: string,
+  acknowledged: Acknowledged[],
+): Promise<void> {
+  for (let number = 0; number < MESSAGES_PER_KEY; number++) {
+    const outbound = message(topic, `${number}`, { key: Buffer.from(key) })
+    const receipt = await connection.publish(outbound).catch(() => undefined)
+    if (receipt) acknowledged.push({ message: outbound, receipt })
+  }
+}
+
+/** Each acknowledged message lies exactly where its receipt says. */
+function assertPresent(acknowledged: Acknowledged[], log: ReadMessage[]): void {
+  const byPlace = new Map(log.map((entry) => [`${entry.partition}@${entry.offset}`, entry]))
+  for (const { message, receipt } of acknowledged) {
+    assert.equal(receipt.kind, 'kafka')
+    const entry = byPlace.get(`${receipt.partition}@${receipt.offset}`)
+    assert.deepEqual([entry?.key, entry?.value], [message.key, message.value])
+  }
+}
+
+/** Of each key, every acknowledged message lies behind all acknowledged before it; only a repetition may follow. */
+function assertOrdered(acknowledged: Acknowledged[], log: ReadMessage[]): void {
+  const isAcknowledged = new Set(acknowledged.map(({ message }) => `${message.key} ${message.value}`))
+  const firsts = new Set(
+    log.map(({ key, value }) => `${key} ${value}`).filter((id) => isAcknowledged.has(id)),
+  )
+  for (const key of new Set(log.map((entry) => String(entry.key)))) {
+    const numbers = [...firsts]
+      .filter((id) => id.startsWith(`${key} `))
+      .map((id) => Number(id.split(' ').at(-1)))
+    assert.deepEqual(
+      numbers,
+      [...numbers].sort((a, b) => a - b),
+    )
+  }
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { BrokerConnection } from '../../../src/brokers/broker.js'
+import { openSocket } from '../../../src/brokers/kafka/client.js'
+import { startKafka } from '../../../src/stack/kafka.js'
+import { failure, message, settled } from '../../contract/broker-contract.js'
+import { createTopic, kafkaConnection, readTopic } from '../../helpers/kafka.js'
+import { testServers } from '../../helpers/servers.js'
+import { deadAddress, hangingServer } from '../../helpers/unwell-servers.js'
+
+const bootstrapServers = testServers().kafka.bootstrapServers
+const LIMITS = { connectionTimeoutMs: 300, requestTimeoutMs: 400 }
+
+test('500 messages waiting for a broker that never answers share few connections and end within the budget', async (t) => {
+  const { address, connections } = await hangingServer(t)
+  const connection = kafkaConnection(t, address, LIMITS)
+
+  const { errors, tookMs } = await publishAndFail(connection, 500)
+
+  assert.deepEqual(new Set(errors.map(({ code }) => code)), new Set(['BROKER_TIMEOUT']))
+  assert.ok(tookMs <= connection.publishBudgetMs, `${tookMs} ms`)
+  assert.ok(connections() <= 3, `${connections()} connections`)
+})
+
+test('500 messages waiting for a dead broker share few attempts to connect', async (t) => {
+  const address = await deadAddress()
+  let attempts = 0
+  const connection = kafkaConnection(t, address, LIMITS, (args) => {
+    attempts++
+    return openSocket(args)
+  })
+
+  const { errors } = await publishAndFail(connection, 500)
+
+  assert.deepEqual(new Set(errors.map(({ code }) => code)), new Set(['BROKER_UNREACHABLE']))
+  assert.ok(attempts <= 3, `${attempts} attempts`)
+})
+
+test('a host name that does not exist is named', async (t) => {
+  const connection = kafkaConnection(t, 'no-such-host.invalid:9092', LIMITS)
+
+  const { errors } = await publishAndFail(connection, 1)
+
+  assert.equal(errors[0]?.code, 'BROKER_UNREACHABLE')
+  assert.match(String(errors[0]?.message), /no-such-host\.invalid:9092/)
+})
+
+test('a broker that stops answering in the middle fails what is in flight within the budget, then recovers', async (t) => {
+  const topic = await createTopic(bootstrapServers)
+  const valve = await openValve(t, bootstrapServers)
+  const connection = kafkaConnection(t, bootstrapServers, LIMITS, ({ onConnect }) =>
+    net.connect(valve.port, '127.0.0.1', onConnect),
+  )
+  await connection.publish(message(topic, 'before'))
+
+  valve.shut()
+  const { errors, tookMs } = await publishAndFail(connection, 100, topic)
+  assert.deepEqual(new Set(errors.map(({ outcome }) => outcome)), new Set(['failed']))
+  assert.ok(tookMs <= connection.publishBudgetMs, `${tookMs} ms`)
+
+  valve.open()
+  await connection.publish(message(topic, 'after'))
+})
+
+test('close ends within the budget while the broker does not answer', async (t) => {
+  const { address } = await hangingServer(t)
+  const connection = kafkaConnection(t, address, LIMITS)
+  const publishing = settled(connection.publish(message('some-topic', 'x')))
+
+  const start = performance.now()
+  await connection.close()
+
+  assert.ok(performance.now() - start <= connection.publishBudgetMs)
+  assert.equal(failure(await publishing).outcome, 'failed')
+})
+
+test('everything acknowledged is there after Kafka was killed and came back', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'kafka-outage-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const start = () => startKafka({ folder, onProgress: () => undefined })
+  let kafka = await start()
+  t.after(() => kafka.stop())
+  const topic = await createTopic(kafka.bootstrapServers, { partitions: 3 })
+  const connection = kafkaConnection(t, kafka.bootstrapServers, { requestTimeoutMs: 2000 })
+  const acknowledged: string[] = []
+  let isBack = false
+  const publishSeries = async (key: string) => {
+    let afterwards = 0
+    for (let number = 0; afterwards < 5; number++) {
+      const value = `${key}-${number}`
+      const outcome = await settled(connection.publish(message(topic, value, { key: Buffer.from(key) })))
+      if (outcome?.status !== 'fulfilled') continue
+      acknowledged.push(value)
+      if (isBack) afterwards++
+    }
+  }
+
+  const publishing = Promise.all(Array.from({ length: 16 }, (_, i) => publishSeries(`key-${i}`)))
+  await until(() => acknowledged.length > 500)
+  await kafka.kill()
+  kafka = await start()
+  isBack = true
+  await publishing
+
+  const log = new Set((await readTopic(kafka.bootstrapServers, topic, 1)).map(({ value }) => String(value)))
+  assert.deepEqual(
+    acknowledged.filter((value) => !log.has(value)),
+    [],
+  )
+})
+
+async function publishAndFail(connection: BrokerConnection, count: number, topic = 'some-topic') {
+  const start = performance.now()
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: count }, (_, i) => connection.publish(message(topic, `${i}`))),
+  )
+  return { errors: outcomes.map(failure), tookMs: performance.now() - start }
+}
+
+/** A way to the broker that can be shut: connections stay, nothing passes. */
+async function openValve(t: TestContext, address: string) {
+  const [host, port] = address.split(':')
+  const sockets = new Set<net.Socket>()
+  let isShut = false
+  const server = net.createServer((inner) => {
+    const outer = net.connect(Number(port), host)
+    for (const [from, to] of [
+      [inner, outer],
+      [outer, inner],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (chunk) => isShut || to.write(chunk))
+      from.on('error', () => to.destroy()).on('close', () => to.destroy())
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const listening = server.address()
+  if (listening === null || typeof listening === 'string') throw new Error('not a TCP server')
+  return {
+    port: listening.port,
+    shut: () => {
+      isShut = true
+    },
+    open: () => {
+      isShut = false
+    },
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(setImmediate)
+}
