@@ -106,8 +106,8 @@ async function startKeeper(place: Place, spec: ServerSpec): Promise<HeldServer> 
   keeper.on('error', (error) => {
     failure = error.message
   })
-  keeper.on('exit', (code) => {
-    failure = `its keeper exited with code ${code}`
+  keeper.on('exit', () => {
+    failure = 'it ended at once'
   })
   keeper.stdin?.on('error', () => undefined)
   keeper.stdin?.write(`${JSON.stringify(spec)}\n`)

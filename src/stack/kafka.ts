@@ -6,10 +6,9 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { Kafka, logLevel } from 'kafkajs'
 import { holdServer } from './held-server.js'
-import { findJava } from './java.js'
 import { jvmCommand } from './jvm.js'
 import type { LocalServer, StartOptions } from './local-server.js'
-import { fetchServer } from './maven.js'
+import { installServer } from './maven.js'
 import { choosePorts, portOf } from './ports.js'
 import { waitUntilReady } from './readiness.js'
 
@@ -22,8 +21,8 @@ export interface LocalKafka extends LocalServer {
  * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
  */
 export async function startKafka({ folder: given, onProgress }: StartOptions): Promise<LocalKafka> {
-  const java = await findJava('Kafka', 17)
-  const jars = path.join(await fetchServer('kafka', onProgress), '*')
+  const { java, files } = await installServer('kafka', onProgress)
+  const jars = path.join(files, '*')
   onProgress({ server: 'kafka', text: 'starting' })
   const server = await holdServer('kafka', given, async () => {
     const folder = await realpath(given)

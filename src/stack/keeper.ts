@@ -10,6 +10,8 @@ import type { KeeperMessage, ServerEnd, ServerSpec } from './held-server.js'
 
 /** How long a server may take to stop before it is killed; a holder's death must leave nothing behind after 10 s. */
 const STOP_GRACE_MS = 6_000
+/** How long processes of the server may outlive it: those of Postgres find out by themselves. */
+const REST_GRACE_MS = 2_000
 
 const [specText] = await once(createInterface({ input: process.stdin }), 'line')
 const spec: ServerSpec = JSON.parse(specText)
@@ -34,19 +36,21 @@ const listener = createServer({ allowHalfOpen: true }, (connection) => {
 listener.listen(spec.socket)
 await once(listener, 'listening')
 
-// A group of its own, so that whatever the server starts can be killed with it.
+// A group of its own, so that whatever the server starts can be killed with it. The fourth stream is never written
+// to: processes of the server inherit it, and it closes when the last of them is gone.
 const server = spawn(spec.command, spec.args, {
   cwd: spec.folder,
   env: spec.env,
   detached: true,
-  stdio: ['ignore', 'inherit', 'inherit'],
+  stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   ...spec.user,
 })
 server.on('error', (error) => finish({ code: null, reason: error.message }))
 server.on('exit', (code, signal) => {
   signalGroup('SIGKILL')
   const reason = signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`
-  finish({ code, reason })
+  server.on('close', () => finish({ code, reason }))
+  setTimeout(() => finish({ code, reason }), REST_GRACE_MS).unref()
 })
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)
 
@@ -80,6 +84,8 @@ function signalGroup(signal: NodeJS.Signals): void {
 
 /** Closing the listener also removes the socket file, so that the next start finds the place free. */
 function finish(end: ServerEnd): void {
+  // Standard output is the server's log.
+  if (!stopping) console.log(`${spec.command}: ${end.reason}`)
   stopping = true
   listener.close()
   process.stdin.destroy()

@@ -1,64 +1,112 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { copyFile, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { RelayError } from '../core/errors.js'
 import { pause } from '../core/time-limit.js'
-import { type HeldServer, holdServer, serverEnvironment } from './held-server.js'
-import { findJava, findOnPath } from './java.js'
+import { withFileLock } from './file-lock.js'
+import { type HeldServer, holdServer } from './held-server.js'
+import { findJava, findOnPath, type Java } from './java.js'
 import type { OnProgress } from './progress.js'
 import { serverFailure } from './readiness.js'
 
-/** Servers that come as Java archives: each is described by a pom of this name in src/stack/maven. */
-export type JavaServer = 'zeebe' | 'kafka' | 'rocketmq'
+interface Recipe {
+  title: string
+  minimumJava: number
+  goals: string[]
+}
 
-const GOALS: Record<JavaServer, string[]> = {
-  zeebe: ['dependency:unpack-dependencies'],
-  kafka: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
-  rocketmq: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
+/** Servers that come as Java archives: each is described by a pom of its name in src/stack/maven. */
+const RECIPES = {
+  zeebe: { title: 'Zeebe', minimumJava: 21, goals: ['dependency:unpack-dependencies'] },
+  kafka: {
+    title: 'Kafka',
+    minimumJava: 17,
+    goals: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
+  },
+  rocketmq: {
+    title: 'RocketMQ',
+    minimumJava: 17,
+    goals: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
+  },
+} satisfies Record<string, Recipe>
+
+export type JavaServer = keyof typeof RECIPES
+
+export interface InstalledServer {
+  java: Java
+  /** The folder of its files: jars, or an unpacked distribution. */
+  files: string
 }
 
 /**
- * The folder with the server's files, fetched through Maven the first time. All checkouts of a user share it.
+ * Finds a Java for the server and fetches its files through Maven, the first time only: all checkouts of a user
+ * share them.
  * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
  */
-export async function fetchServer(name: JavaServer, onProgress: OnProgress): Promise<string> {
+export async function installServer(name: JavaServer, onProgress: OnProgress): Promise<InstalledServer> {
+  const { title, minimumJava, goals } = RECIPES[name]
+  const java = await findJava(title, minimumJava)
   const pom = path.join(packageRoot(), 'src', 'stack', 'maven', `${name}.pom.xml`)
   const digest = createHash('sha256')
     .update(await readFile(pom))
     .digest('hex')
     .slice(0, 12)
-  const target = path.join(cacheFolder(), `${name}-${digest}`)
-  if (existsSync(target)) return target
+  const files = path.join(cacheFolder(), `${name}-${digest}`)
+  if (existsSync(files)) return { java, files }
 
   onProgress({ server: name, text: 'fetching its files through Maven, once' })
-  const workplace = `${target}.download`
-  const output = path.join(workplace, 'files')
-  // Under a keeper like the servers: processes that want the same files share one Maven, and none is left behind.
+  await mkdir(cacheFolder(), { recursive: true })
+  // One Maven at a time: its own repository does not bear several well.
+  await withFileLock(path.join(cacheFolder(), 'maven.lock'), async () => {
+    if (existsSync(files)) return
+    const workplace = `${files}.download`
+    await runMaven(workplace, pom, goals, java, (progress) => onProgress({ server: name, ...progress }))
+    await rename(path.join(workplace, OUTPUT), files)
+    await rm(workplace, { recursive: true, force: true })
+  })
+  return { java, files }
+}
+
+const OUTPUT = 'files'
+
+/** Maven gets a keeper like the servers, so that it ends when this process does. */
+async function runMaven(
+  workplace: string,
+  pom: string,
+  goals: string[],
+  java: Java,
+  report: (progress: MavenProgress) => void,
+): Promise<void> {
   const maven = await holdServer('maven', workplace, async () => {
-    for (const old of ['files', 'target', 'maven.log'])
+    for (const old of [OUTPUT, 'target', 'maven.log']) {
       await rm(path.join(workplace, old), { recursive: true, force: true })
+    }
     // Maven keeps notes beside the pom about what it has unpacked already.
     await copyFile(pom, path.join(workplace, 'pom.xml'))
-    const java = await findJava('Maven', 8)
     return {
       command: await findMaven(),
-      args: ['-f', 'pom.xml', ...GOALS[name], `-DoutputDirectory=${output}`, '-Dstyle.color=never'],
-      env: serverEnvironment(os.homedir(), { JAVA_HOME: java.home }),
+      args: [
+        '-f',
+        'pom.xml',
+        ...goals,
+        `-DoutputDirectory=${path.join(workplace, OUTPUT)}`,
+        '-Dstyle.color=never',
+      ],
+      env: { ...ownEnvironment(), JAVA_HOME: java.home },
       ports: {},
       stopSignal: 'SIGTERM',
     }
   })
-  const end = await follow(maven, (progress) => onProgress({ server: name, ...progress }))
-  if (end.code !== 0) throw await serverFailure(maven, `Maven could not fetch ${name}: ${end.reason}`)
-  // Another process that shared this Maven may have been quicker.
-  await rename(output, target).catch((error) => {
-    if (!existsSync(target)) throw error
-  })
-  await rm(workplace, { recursive: true, force: true })
-  return target
+  const end = await follow(maven, report)
+  if (end.code !== 0) throw await serverFailure(maven, end.reason)
+}
+
+/** Maven is the user's own program: it needs what its user has set for it, such as a proxy. */
+function ownEnvironment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value ?? '']))
 }
 
 /** Reports what Maven writes to its log until it ends. */

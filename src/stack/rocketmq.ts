@@ -2,10 +2,10 @@ import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import path from 'node:path'
 import { holdServer } from './held-server.js'
-import { findJava, type Java } from './java.js'
+import type { Java } from './java.js'
 import { jvmCommand } from './jvm.js'
 import type { LocalServer, StartOptions } from './local-server.js'
-import { fetchServer } from './maven.js'
+import { installServer } from './maven.js'
 import { choosePorts, portOf } from './ports.js'
 import { acceptsConnections, waitUntilReady } from './readiness.js'
 
@@ -27,8 +27,8 @@ const JDK_ACCESS = [
  * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
  */
 export async function startRocketmq({ folder, onProgress }: StartOptions): Promise<LocalRocketmq> {
-  const java = await findJava('RocketMQ', 17)
-  const jars = path.join(await fetchServer('rocketmq', onProgress), '*')
+  const { java, files } = await installServer('rocketmq', onProgress)
+  const jars = path.join(files, '*')
   onProgress({ server: 'rocketmq', text: 'starting' })
   const names = await startNameServer(java, jars, path.join(folder, 'name-server'))
   try {

@@ -4,7 +4,8 @@ import path from 'node:path'
 import { RelayError } from '../core/errors.js'
 import { isHeld } from './held-server.js'
 import { startKafka } from './kafka.js'
-import type { LocalServer } from './local-server.js'
+import type { StartOptions } from './local-server.js'
+import { installServer } from './maven.js'
 import { holdPostgres } from './postgres.js'
 import type { OnProgress } from './progress.js'
 import { startRocketmq } from './rocketmq.js'
@@ -40,51 +41,52 @@ export interface Stack {
  * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED; then nothing is left running
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  await removeEarlierData(options.dataFolder)
-  const addresses: StackAddresses = {}
-  const running: LocalServer[] = []
+  const { dataFolder, onProgress } = options
+  const names = options.servers ?? SERVER_NAMES
+  // Before anything starts or is removed: what is missing is said at once.
+  for (const name of names) if (name !== 'postgres') await installServer(name, onProgress)
+  await removeEarlierData(dataFolder)
+
+  const starts = names.map((name) => startServer(name, { folder: path.join(dataFolder, name), onProgress }))
+  const ends = await Promise.allSettled(starts)
+  const running = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
   const stop = async () => {
     await Promise.all(running.map((server) => server.stop()))
   }
-  const start: Record<ServerName, () => Promise<LocalServer>> = {
-    async postgres() {
-      options.onProgress({ server: 'postgres', text: 'starting' })
-      const { url, kill, release } = await holdPostgres(folderOf('postgres'))
-      const { host } = new URL(url)
-      options.onProgress({ server: 'postgres', text: `ready at ${host}` })
-      addresses.postgres = { url }
-      return { kill, stop: release }
-    },
-    async kafka() {
-      const { bootstrapServers, ...server } = await startKafka(startOptions('kafka'))
-      addresses.kafka = { bootstrapServers }
-      return server
-    },
-    async zeebe() {
-      const { address, managementUrl, ...server } = await startZeebe(startOptions('zeebe'))
-      addresses.zeebe = { address, managementUrl }
-      return server
-    },
-    async rocketmq() {
-      const { nameServer, proxyEndpoint, ...server } = await startRocketmq(startOptions('rocketmq'))
-      addresses.rocketmq = { nameServer, proxyEndpoint }
-      return server
-    },
-  }
-  const folderOf = (server: ServerName) => path.join(options.dataFolder, server)
-  const startOptions = (server: ServerName) => ({ folder: folderOf(server), onProgress: options.onProgress })
-
-  const starts = (options.servers ?? SERVER_NAMES).map(async (name) => {
-    running.push(await start[name]())
-  })
-  try {
-    await Promise.all(starts)
-  } catch (error) {
-    await Promise.allSettled(starts)
+  const failure = ends.find((end) => end.status === 'rejected')
+  if (failure) {
     await stop()
-    throw error
+    throw failure.reason
   }
-  return { addresses, stop }
+  return { addresses: Object.assign({}, ...running.map((server) => server.addresses)), stop }
+}
+
+interface RunningServer {
+  addresses: StackAddresses
+  stop(): Promise<void>
+}
+
+async function startServer(name: ServerName, options: StartOptions): Promise<RunningServer> {
+  switch (name) {
+    case 'postgres': {
+      options.onProgress({ server: name, text: 'starting' })
+      const { url, release } = await holdPostgres(options.folder)
+      options.onProgress({ server: name, text: `ready at ${new URL(url).host}` })
+      return { addresses: { postgres: { url } }, stop: release }
+    }
+    case 'kafka': {
+      const { bootstrapServers, stop } = await startKafka(options)
+      return { addresses: { kafka: { bootstrapServers } }, stop }
+    }
+    case 'zeebe': {
+      const { address, managementUrl, stop } = await startZeebe(options)
+      return { addresses: { zeebe: { address, managementUrl } }, stop }
+    }
+    case 'rocketmq': {
+      const { nameServer, proxyEndpoint, stop } = await startRocketmq(options)
+      return { addresses: { rocketmq: { nameServer, proxyEndpoint } }, stop }
+    }
+  }
 }
 
 /** Marks folders that a stack made, so that never anything else is removed. */

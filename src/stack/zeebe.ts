@@ -1,10 +1,9 @@
 import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { holdServer, type Ports } from './held-server.js'
-import { findJava } from './java.js'
 import { jvmCommand } from './jvm.js'
 import type { LocalServer, StartOptions } from './local-server.js'
-import { fetchServer } from './maven.js'
+import { installServer } from './maven.js'
 import { choosePorts, portOf } from './ports.js'
 import { acceptsConnections, waitUntilReady } from './readiness.js'
 
@@ -21,8 +20,8 @@ export interface LocalZeebe extends LocalServer {
  * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
  */
 export async function startZeebe({ folder: given, onProgress }: StartOptions): Promise<LocalZeebe> {
-  const java = await findJava('Zeebe', 21)
-  const home = path.join(await fetchServer('zeebe', onProgress), DISTRIBUTION)
+  const { java, files } = await installServer('zeebe', onProgress)
+  const home = path.join(files, DISTRIBUTION)
   onProgress({ server: 'zeebe', text: 'starting' })
   const server = await holdServer('zeebe', given, async () => {
     const folder = await realpath(given)
