@@ -14,52 +14,94 @@ export interface KafkaClient {
   cut(reason: string): void
 }
 
-/** Makes clients; each starts with another bootstrap server, as kafkajs stays with one that hangs. */
-export function clientFactory(settings: KafkaSettings, base: ISocketFactory, log: Log): () => KafkaClient {
-  const { bootstrapServers: servers } = settings
-  let first = 0
-  return () => {
-    const brokers = [...servers.slice(first), ...servers.slice(0, first)]
-    first = (first + 1) % servers.length
-    return openClient({ ...settings, bootstrapServers: brokers }, base, log)
+/** Longest time to hand the last bytes to the network before a socket is destroyed. */
+const FLUSH_MS = 1000
+
+/** Makes the clients of one connection, each on sockets of its own, and ends them all. */
+export class KafkaClients {
+  readonly #settings: KafkaSettings
+  readonly #openSocket: ISocketFactory
+  readonly #log: Log
+  readonly #sockets = new Set<net.Socket>()
+  #opened = 0
+  #isClosed = false
+
+  constructor(settings: KafkaSettings, openSocket: ISocketFactory, log: Log) {
+    this.#settings = settings
+    this.#openSocket = openSocket
+    this.#log = log
+  }
+
+  open(): KafkaClient {
+    const own = new Set<net.Socket>()
+    let refusal: string | undefined
+    const kafka = new Kafka({
+      ...this.#options(),
+      socketFactory: (args) => {
+        if (this.#isClosed) refusal = 'the connection is closed'
+        if (refusal !== undefined) throw new Error(refusal)
+        const socket = this.#openSocket(args)
+        for (const sockets of [own, this.#sockets]) {
+          sockets.add(socket)
+          socket.once('close', () => sockets.delete(socket))
+        }
+        return socket
+      },
+    })
+    return {
+      kafka,
+      cut(reason) {
+        refusal = reason
+        for (const socket of own) destroy(socket, reason)
+      },
+    }
+  }
+
+  /** Sends what is still buffered, then closes all sockets of all clients and refuses new ones. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(Array.from(this.#sockets, flushAndDestroy))
+  }
+
+  #options(): KafkaConfig {
+    const { bootstrapServers: servers, clientId, connectionTimeoutMs, requestTimeoutMs } = this.#settings
+    // Each client starts with another server, as kafkajs stays with one that accepts and does not answer.
+    const first = this.#opened++ % servers.length
+    return {
+      brokers: [...servers.slice(first), ...servers.slice(0, first)],
+      clientId,
+      connectionTimeout: connectionTimeoutMs,
+      authenticationTimeout: requestTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      enforceRequestTimeout: true,
+      // Enough to try every bootstrap server once.
+      retry: { retries: servers.length, initialRetryTime: 100, maxRetryTime: 400 },
+      ...security(this.#settings),
+      logLevel: logLevel.WARN,
+      // kafkajs reports at ERROR what it then repeats; what ends in failure reaches people as the error of the call.
+      logCreator: () => (entry) => {
+        const { timestamp: _, message, logger: __, stack: ___, ...fields } = entry.log
+        this.#log.debug(`kafkajs ${entry.namespace}: ${message}`, fields)
+      },
+    }
   }
 }
 
-function openClient(settings: KafkaSettings, base: ISocketFactory, log: Log): KafkaClient {
-  const sockets = new Set<net.Socket>()
-  let cutReason: string | undefined
-  const kafka = new Kafka({
-    brokers: settings.bootstrapServers,
-    clientId: settings.clientId,
-    connectionTimeout: settings.connectionTimeoutMs,
-    authenticationTimeout: settings.requestTimeoutMs,
-    requestTimeout: settings.requestTimeoutMs,
-    enforceRequestTimeout: true,
-    // Enough to try every bootstrap server once.
-    retry: { retries: settings.bootstrapServers.length, initialRetryTime: 100, maxRetryTime: 400 },
-    ...security(settings),
-    logLevel: logLevel.WARN,
-    // kafkajs reports at ERROR what it then repeats; what ends in failure reaches people as the error of the call.
-    logCreator: () => (entry) => {
-      const { timestamp: _, message, logger: __, stack: ___, ...fields } = entry.log
-      log.debug(`kafkajs ${entry.namespace}: ${message}`, fields)
-    },
-    socketFactory: (args) => {
-      if (cutReason !== undefined) throw new Error(cutReason)
-      const socket = base(args)
-      sockets.add(socket)
-      socket.once('close', () => sockets.delete(socket))
-      return socket
-    },
+/** With an error, as kafkajs does not listen to a bare close and would wait out its request timeouts. */
+function destroy(socket: net.Socket, reason: string): void {
+  socket.destroy(new Error(reason))
+}
+
+function flushAndDestroy(socket: net.Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => destroy(socket, 'the connection is closed')
+    const timer = setTimeout(end, FLUSH_MS)
+    socket.once('close', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+    socket.end(end)
   })
-  return {
-    kafka,
-    cut(reason) {
-      cutReason = reason
-      // With an error, as kafkajs does not listen to a bare close and would wait out its request timeouts.
-      for (const socket of sockets) socket.destroy(new Error(reason))
-    },
-  }
 }
 
 export const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {

@@ -1,6 +1,6 @@
 import { RelayError, toRelayError } from '../../core/errors.js'
 import type { BrokerConnection, ConnectionContext, OutboundMessage, Receipt } from '../broker.js'
-import type { KafkaClient } from './client.js'
+import type { KafkaClients } from './client.js'
 import { Lane, type LaneContext, rejectTooLarge } from './lane.js'
 import { partitionOfKey } from './partition.js'
 import { Pending } from './pending.js'
@@ -27,6 +27,7 @@ export class KafkaConnection implements BrokerConnection {
   readonly publishBudgetMs: number
   readonly #settings: KafkaSettings
   readonly #adapter: string
+  readonly #clients: KafkaClients
   readonly #context: LaneContext
   readonly #pending = new Set<Pending>()
   readonly #routes = new Map<string, Route>()
@@ -35,17 +36,18 @@ export class KafkaConnection implements BrokerConnection {
   #closing: Promise<void> | undefined
   #onIdle: (() => void) | undefined
 
-  constructor(settings: KafkaSettings, { adapter, log }: ConnectionContext, open: () => KafkaClient) {
+  constructor(settings: KafkaSettings, { adapter, log }: ConnectionContext, clients: KafkaClients) {
     const attemptMs = settings.connectionTimeoutMs + settings.requestTimeoutMs
     this.publishBudgetMs = attemptMs + settings.requestTimeoutMs + SLACK_MS
     this.#retryMs = this.publishBudgetMs - attemptMs
     this.#settings = settings
     this.#adapter = adapter
+    this.#clients = clients
     this.#context = {
       settings,
       log,
-      producers: new Producers(settings, open),
-      topics: new Topics(settings, open),
+      producers: new Producers(settings, clients),
+      topics: new Topics(settings, clients),
     }
   }
 
@@ -154,7 +156,7 @@ export class KafkaConnection implements BrokerConnection {
         this.#onIdle = resolve
       })
     }
-    await Promise.all([this.#context.producers.close(), this.#context.topics.close()])
+    await this.#clients.close()
   }
 
   #closed(): RelayError {

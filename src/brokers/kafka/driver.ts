@@ -1,6 +1,6 @@
 import type { ISocketFactory } from 'kafkajs'
 import type { BrokerDriver } from '../broker.js'
-import { clientFactory, openSocket } from './client.js'
+import { KafkaClients, openSocket } from './client.js'
 import { KafkaConnection } from './connection.js'
 import { type KafkaSettings, kafkaSettingsSchema, parseKafkaSettings } from './settings.js'
 
@@ -20,6 +20,6 @@ export function createKafkaDriver({
     settings: kafkaSettingsSchema,
     parse: parseKafkaSettings,
     connect: (settings, context) =>
-      new KafkaConnection(settings, context, clientFactory(settings, socketFactory, context.log)),
+      new KafkaConnection(settings, context, new KafkaClients(settings, socketFactory, context.log)),
   }
 }

@@ -67,7 +67,7 @@ function judgementOf(cause: unknown): Judgement {
   if (!(cause instanceof KafkaJSError)) {
     // What kafkajs says of a broker that took the connection and did not answer the first request.
     if (messageOf(cause) === 'Broker not connected') return ['BROKER_TIMEOUT', 'retry']
-    // Its own missteps after lost connections, which a new client cures, or a message it cannot encode.
+    // Its own missteps after lost connections, which a new client cures; or a message it cannot encode.
     return ['BROKER_UNAVAILABLE', 'split']
   }
   if (cause instanceof KafkaJSRequestTimeoutError) return ['BROKER_TIMEOUT', 'retry']

@@ -1,7 +1,7 @@
 import type { Producer, ProducerRecord, RecordMetadata } from 'kafkajs'
 import { RelayError } from '../../core/errors.js'
 import { pause, withTimeLimit } from '../../core/time-limit.js'
-import type { KafkaClient } from './client.js'
+import type { KafkaClient, KafkaClients } from './client.js'
 import { judge } from './errors.js'
 import type { KafkaSettings } from './settings.js'
 import { unanswered } from './topics.js'
@@ -23,18 +23,17 @@ interface Generation {
  */
 export class Producers {
   readonly #settings: KafkaSettings
-  readonly #open: () => KafkaClient
+  readonly #clients: KafkaClients
   /** Takes sends. */
   #current: Generation | undefined
   /** Takes no more; may have sends in flight. */
   #doomed: Generation | undefined
   #opening: Promise<void> | undefined
   #failedAttempts = 0
-  #isClosed = false
 
-  constructor(settings: KafkaSettings, open: () => KafkaClient) {
+  constructor(settings: KafkaSettings, clients: KafkaClients) {
     this.#settings = settings
-    this.#open = open
+    this.#clients = clients
   }
 
   get isReady(): boolean {
@@ -72,15 +71,6 @@ export class Producers {
     if (this.#current) this.#doom(this.#current)
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true
-    await this.#opening?.catch(() => undefined)
-    this.#current?.client.cut('closed')
-    this.#doomed?.client.cut('closed')
-    this.#current = undefined
-    this.#doomed = undefined
-  }
-
   #doom(generation: Generation): void {
     if (this.#current !== generation) return
     this.#current = undefined
@@ -94,9 +84,8 @@ export class Producers {
       this.#doomed = undefined
     }
     if (this.#failedAttempts > 0) await pause(Math.min(50 * 2 ** this.#failedAttempts, 1000))
-    if (this.#isClosed) throw new RelayError('BROKER_UNREACHABLE', 'the connection is closed')
     const { acks, idempotent, connectionTimeoutMs, requestTimeoutMs, bootstrapServers } = this.#settings
-    const client = this.#open()
+    const client = this.#clients.open()
     const producer = client.kafka.producer({
       idempotent: idempotent && acks === 'all',
       // The same producer id and sequence once more, which the broker recognizes: the first remedy for a lost answer.

@@ -117,7 +117,7 @@ function parseBootstrapServers(address: string): string[] {
     throw invalid('address is empty: give the bootstrap servers as host:port, several separated by commas')
   }
   for (const server of servers) {
-    const [, port] = /^[^\s:/]+:(\d{1,5})$/.exec(server) ?? []
+    const [, port] = /^[^\s:/@]+:(\d{1,5})$/.exec(server) ?? []
     if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
       throw invalid(
         `address names the bootstrap server "${server}", which is not host:port: write it like kafka.example.com:9092`,
@@ -167,16 +167,20 @@ function checkTls(ssl: KafkaSettings['ssl']): void {
   }
 }
 
-/** Names the field but never a value: it may be a secret put in the wrong place. */
 function schemaViolation(settings: unknown): RelayError {
   const [error] = Value.Errors(kafkaSettingsSchema, settings)
-  const field = error?.instancePath.slice(1).replaceAll('/', '.') || 'settings'
-  return invalid(`${field} ${error?.message ?? 'is invalid'}${error ? detail(error.params) : ''}`)
-}
-
-function detail(params: object): string {
-  const text = JSON.stringify(params)
-  return text === '{}' ? '' : ` ${text}`
+  if (!error) return invalid('settings are invalid')
+  const field = error.instancePath.slice(1).replaceAll('/', '.') || 'settings'
+  if (error.keyword === 'boolean') {
+    return invalid(`${field} is not a setting of a Kafka adapter: remove it or correct its name`)
+  }
+  const value = Value.Pointer.Get(settings, error.instancePath)
+  // A text may be a secret in the wrong place; one that had to be chosen from a list is none.
+  const isShown = error.keyword === 'enum' || typeof value === 'number' || typeof value === 'boolean'
+  const params = JSON.stringify(error.params)
+  return invalid(
+    `${field}${isShown ? ` ${JSON.stringify(value)}` : ''} ${error.message}${params === '{}' ? '' : `: ${params}`}`,
+  )
 }
 
 function invalid(message: string): RelayError {

@@ -1,7 +1,7 @@
 import kafkajs, { type Admin } from 'kafkajs'
-import { RelayError } from '../../core/errors.js'
+import { type ErrorCode, RelayError } from '../../core/errors.js'
 import { pause, withTimeLimit } from '../../core/time-limit.js'
-import type { KafkaClient } from './client.js'
+import type { KafkaClient, KafkaClients } from './client.js'
 import { judge } from './errors.js'
 import type { KafkaSettings } from './settings.js'
 
@@ -9,6 +9,8 @@ import type { KafkaSettings } from './settings.js'
 const FRESH_MS = 30_000
 /** Longest wait for a topic the broker is creating on demand. */
 const CREATION_MS = 3000
+/** What may be said of a topic that is just being created. */
+const MAY_PASS: ReadonlySet<ErrorCode> = new Set(['TOPIC_UNKNOWN', 'BROKER_UNAVAILABLE'])
 /** Topics remembered as missing; only a bound for memory. */
 const MISSING_MAX = 1000
 
@@ -20,16 +22,16 @@ interface Session {
 /** What the cluster says about its topics, cached; one connection of its own, opened when first needed. */
 export class Topics {
   readonly #settings: KafkaSettings
-  readonly #open: () => KafkaClient
+  readonly #clients: KafkaClients
   readonly #partitions = new Map<string, { count: number; at: number }>()
   readonly #lookups = new Map<string, Promise<number>>()
   /** Topics that did not appear when asked for: not waited for again. */
   readonly #missing = new Set<string>()
   #session: Promise<Session> | undefined
 
-  constructor(settings: KafkaSettings, open: () => KafkaClient) {
+  constructor(settings: KafkaSettings, clients: KafkaClients) {
     this.#settings = settings
-    this.#open = open
+    this.#clients = clients
   }
 
   /** Number of partitions as last heard; refreshed in the background when old. */
@@ -38,9 +40,7 @@ export class Topics {
     if (known === undefined) return undefined
     if (performance.now() - known.at > FRESH_MS) {
       known.at = performance.now()
-      this.lookup(topic).catch((error: unknown) => {
-        if (error instanceof RelayError && !error.retryable) this.#partitions.delete(topic)
-      })
+      this.lookup(topic).catch(() => undefined)
     }
     return known.count
   }
@@ -79,12 +79,6 @@ export class Topics {
     await this.#ask('reading the metadata of the cluster', (admin) => admin.describeCluster())
   }
 
-  async close(): Promise<void> {
-    const session = await this.#session?.catch(() => undefined)
-    this.#session = undefined
-    session?.client.cut('closed')
-  }
-
   async #lookup(topic: string): Promise<number> {
     const giveUpAt = performance.now() + Math.min(CREATION_MS, this.#settings.requestTimeoutMs)
     for (let attempt = 0; ; attempt++) {
@@ -94,16 +88,25 @@ export class Topics {
         this.#missing.delete(topic)
         return count
       } catch (error) {
-        if (!(error instanceof RelayError) || !mayBeComing(error)) throw error
-        if (this.#missing.has(topic) ? attempt > 0 : performance.now() > giveUpAt) {
-          if (this.#missing.size >= MISSING_MAX) this.#missing.clear()
-          this.#missing.add(topic)
-          throw error
-        }
-        if (attempt === 0) await this.#create(topic)
+        if (!(error instanceof RelayError && MAY_PASS.has(error.code))) throw error
+        const isLast = this.#missing.has(topic) ? attempt > 0 : performance.now() > giveUpAt
+        if (isLast) throw error.code === 'TOPIC_UNKNOWN' ? this.#unknown(topic, error) : error
+        if (attempt === 0 && error.code === 'TOPIC_UNKNOWN') await this.#create(topic)
         else await pause(Math.min(50 * 2 ** attempt, 500))
       }
     }
+  }
+
+  #unknown(topic: string, cause: RelayError): RelayError {
+    if (this.#missing.size >= MISSING_MAX) this.#missing.clear()
+    this.#missing.add(topic)
+    this.#partitions.delete(topic)
+    const servers = this.#settings.bootstrapServers.join(',')
+    return new RelayError(
+      'TOPIC_UNKNOWN',
+      `topic ${topic} does not exist at Kafka ${servers}, which does not make topics on demand: create it or correct the name`,
+      { cause },
+    )
   }
 
   async #count(topic: string): Promise<number> {
@@ -117,7 +120,7 @@ export class Topics {
 
   /** kafkajs's admin client never creates topics by asking; a producer does, and an empty send does nothing else. */
   async #create(topic: string): Promise<void> {
-    const client = this.#open()
+    const client = this.#clients.open()
     const producer = client.kafka.producer({
       allowAutoTopicCreation: true,
       retry: { retries: 0 },
@@ -142,32 +145,30 @@ export class Topics {
         )
       })
     } catch (thrown) {
-      // fetchTopicMetadata loses the reason of a failed second request and stumbles over the missing answer.
-      const { error } =
-        thrown instanceof TypeError
-          ? { error: new RelayError('BROKER_UNAVAILABLE', `Kafka failed while ${doing}`, { cause: thrown }) }
-          : judge(thrown, doing, bootstrapServers)
-      if (error.retryable && this.#session === asked) {
-        this.#session = undefined
-        asked.then(
-          ({ client }) => client.cut('given up after a failed request'),
-          () => undefined,
-        )
-      }
+      const { error } = judge(thrown, doing, bootstrapServers)
+      if (error.code === 'BROKER_UNREACHABLE' || error.code === 'BROKER_TIMEOUT') this.#drop(asked)
       throw error
     }
   }
 
   async #connect(): Promise<Session> {
-    const client = this.#open()
+    const client = this.#clients.open()
     const admin = client.kafka.admin()
     try {
       await withTimeLimit(admin.connect(), this.#limitMs, () => unanswered(this.#settings))
       return { client, admin }
     } catch (error) {
+      this.#session = undefined
       client.cut('given up')
       throw error
     }
+  }
+
+  /** Ends a session that failed, so that the next question opens another. */
+  #drop(session: Promise<Session>): void {
+    if (this.#session !== session) return
+    this.#session = undefined
+    void session.then(({ client }) => client.cut('given up, as an earlier request failed'))
   }
 
   get #limitMs(): number {
@@ -180,8 +181,4 @@ export function unanswered({ bootstrapServers }: KafkaSettings): RelayError {
     'BROKER_TIMEOUT',
     `Kafka at ${bootstrapServers.join(',')} accepts connections but does not answer`,
   )
-}
-
-function mayBeComing(error: RelayError): boolean {
-  return error.code === 'TOPIC_UNKNOWN' || error.code === 'BROKER_UNAVAILABLE'
 }
