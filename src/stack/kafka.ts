@@ -29,7 +29,7 @@ export async function startKafka({ folder: given, onProgress }: StartOptions): P
     const ports = await choosePorts(folder, { broker: 1, controller: 1 })
     const properties = path.join(folder, 'server.properties')
     await writeFile(properties, serverProperties(folder, ports))
-    // Metadata of the JVM's own kind: it reports at this level to standard output, and stays silent without it.
+    // Without a level of its own, the logging library shows errors alone.
     const logging = '-Dorg.apache.logging.log4j.level=INFO'
     const run = (...args: string[]) => jvmCommand(java, folder, 512, ['-cp', jars, logging, ...args])
     if (!existsSync(path.join(folder, 'data', 'meta.properties'))) {
@@ -86,6 +86,9 @@ function serverProperties(folder: string, ports: Record<string, number>): string
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
+    // A broker that was killed is let in again only after its old session has run out: 9 s by default.
+    'broker.session.timeout.ms': 3_000,
+    'broker.heartbeat.interval.ms': 500,
     'log.segment.bytes': 64 * 1024 * 1024,
     // Index files are laid out at full size for every partition: 10 MiB each by default.
     'log.index.size.max.bytes': 1024 * 1024,

@@ -137,12 +137,14 @@ export interface MavenProgress {
 /** A file large enough for its own percentage to say something. */
 const LARGE_FILE_KB = 20_000
 
+/** Small files are many and their whole is not known: they are told of in steps of this size. */
+const STEP_KB = 10_000
+
 const UNIT_KB: Record<string, number> = { B: 0.001, kB: 1, MB: 1_000, GB: 1_000_000 }
 
 /** Reads Maven's own progress display: parts like `Progress (1): 12/299 MB`, each drawn over the one before. */
 export class MavenOutput {
   private rest = ''
-  private files = 0
   private kilobytes = 0
 
   constructor(private readonly report: (progress: MavenProgress) => void) {}
@@ -156,9 +158,10 @@ export class MavenOutput {
   private read(part: string): void {
     const done = /^Downloaded from .*\(([\d.]+) ([kMG]?B)/.exec(part)
     if (done) {
-      this.files += 1
+      const before = Math.floor(this.kilobytes / STEP_KB)
       this.kilobytes += kilobytes(done[1], done[2])
-      this.report({ text: `fetched ${this.files} files, ${(this.kilobytes / 1_000).toFixed(0)} MB` })
+      const steps = Math.floor(this.kilobytes / STEP_KB)
+      if (steps > before) this.report({ text: `fetched ${(steps * STEP_KB) / 1_000} MB` })
       return
     }
     if (!part.startsWith('Progress')) return

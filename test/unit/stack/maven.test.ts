@@ -16,12 +16,13 @@ describe("Maven's output", () => {
     assert.deepEqual(progress, [{ text: 'fetching 299 MB', percent: 50 }])
   })
 
-  it('counts files, as their percentages say little when there are many small ones', () => {
+  it('tells of small files in steps of 10 MB, as their whole is not known', () => {
     const progress = read([
       'Progress (2): 1.2/6.7 MB | 159 kB\r   \rDownloaded from central: a.jar (6.7 MB at 19 MB/s)\n',
       'Downloaded from central: b.jar (300 kB at 1 MB/s)\n',
+      'Downloaded from central: c.jar (14 MB at 1 MB/s)\n',
     ])
-    assert.deepEqual(progress, [{ text: 'fetched 1 files, 7 MB' }, { text: 'fetched 2 files, 7 MB' }])
+    assert.deepEqual(progress, [{ text: 'fetched 20 MB' }])
   })
 
   it('says nothing where Maven talks of other things', () => {
