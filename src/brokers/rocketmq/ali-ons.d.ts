@@ -45,7 +45,7 @@ declare module 'ali-ons/lib/mq_client_api.js' {
   }
 
   /** Every call rejects with the server's refusal (`name` MQClientException, numeric `code`) or a socket error. */
-  class MQClientAPI extends EventEmitter {
+  export default class MQClientAPI extends EventEmitter {
     constructor(options: {
       nameSrv: string[]
       /** Unused with `nameSrv`, yet asserted on. */
@@ -68,6 +68,4 @@ declare module 'ali-ons/lib/mq_client_api.js' {
     sendHearbeat(brokerAddress: string, data: Heartbeat, timeoutMs: number): Promise<void>
     close(): Promise<void>
   }
-
-  export default MQClientAPI
 }

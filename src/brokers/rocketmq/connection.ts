@@ -52,8 +52,14 @@ export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
   }
 
   close(): Promise<void> {
-    this.#closing ??= Promise.allSettled(this.#inFlight).then(() => this.#wire.close())
+    this.#closing ??= this.#finish()
     return this.#closing
+  }
+
+  async #finish(): Promise<void> {
+    await Promise.allSettled(this.#inFlight)
+    await this.#routes.settled()
+    await this.#wire.close()
   }
 
   get #timeLimitMs(): number {

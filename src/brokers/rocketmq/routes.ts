@@ -50,6 +50,11 @@ export class Routes<Q extends Queue> {
     return lookup
   }
 
+  /** Ends with the look-ups under way, those that nobody waits for included. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#lookups.values())
+  }
+
   /**
    * A queue for one attempt: always the same one for a message group, otherwise one after the other, avoiding
    * the broker of a failed attempt where there is another.
