@@ -56,8 +56,15 @@ export async function openWorkbench(config: Config, log: Log): Promise<Workbench
   return { database, registry, secrets, store: createAdapterStore(database, registry, secrets) }
 }
 
-/** The composition root: starts a worker and everything it stands on; `stop` closes it in reverse order. */
-export async function startService(config: Config, log: Log): Promise<Service> {
+/**
+ * The composition root: starts a worker and everything it stands on; `stop` closes it in reverse order.
+ * @param engine closed with the service; default: the Zeebe of the configuration.
+ */
+export async function startService(
+  config: Config,
+  log: Log,
+  engine: Engine = createZeebeEngine(config, log),
+): Promise<Service> {
   const closers: (() => Promise<unknown>)[] = []
   const closeAll = async (): Promise<void> => {
     for (const close of closers.reverse()) {
@@ -65,6 +72,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     }
   }
   try {
+    closers.push(() => engine.close())
     const { database, registry, secrets, store } = await openWorkbench(config, log)
     closers.push(() => database.close())
     const upkeep = startUpkeep({ database, ...config, log })
@@ -83,8 +91,6 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     closers.push(() => directory.close())
     await directory.start()
 
-    const engine = createZeebeEngine(config, log)
-    closers.push(() => engine.close())
     const recorder = createRecorder({ database, engineName: engine.name, worker: config.workerName, log })
     closers.push(() => recorder.flush())
 

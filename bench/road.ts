@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import { Kafka, logLevel } from 'kafkajs'
+import { Type } from 'typebox'
+import type { Bench, Benchmark } from './benchmark.js'
+import { Child } from './child.js'
+import { KAFKA_ADAPTER } from './database.js'
+import { Measured } from './measure.js'
+import { serverCpu } from './server-cpu.js'
+
+const MAX_IN_FLIGHT = 128
+const PARTITIONS = 3
+const JOBS = 20_000
+const RAW_MESSAGES = 50_000
+const SHARED_JOBS = 3_000
+const HEAP_JOBS = 200_000
+
+const RoadMeasured = Type.Object({
+  ...Measured.properties,
+  p50Ms: Type.Number(),
+  p99Ms: Type.Number(),
+  heapMiB: Type.Number(),
+})
+
+const PARTS = {
+  'road.kafka': { bytes: 400, keyed: false, heap: true },
+  'road.kafka1k': { bytes: 1024, keyed: false, heap: false },
+  'road.kafkaKeyed': { bytes: 400, keyed: true, heap: false },
+}
+type Part = keyof typeof PARTS
+
+/**
+ * The road without the engine: jobs from memory through publish and record to Kafka and Postgres, 128 in flight,
+ * acks all, durable before completion. Beside it raw kafkajs with 500 messages a send, and a shared producer with one
+ * awaited send and one INSERT a job.
+ */
+export const road: Benchmark = {
+  parts: Object.keys(PARTS),
+  async run(parts, bench) {
+    for (const part of parts) if (isPart(part)) await runPart(part, bench)
+  },
+}
+
+function isPart(name: string): name is Part {
+  return name in PARTS
+}
+
+async function runPart(part: Part, bench: Bench): Promise<void> {
+  const { bytes, keyed, heap } = PARTS[part]
+  const { bootstrapServers } = bench.servers.kafka
+  const { databaseUrl } = bench
+  const [relayTopic, rawTopic, sharedTopic] = await createTopics(bootstrapServers, ['relay', 'raw', 'shared'])
+  const shared = { databaseUrl, bootstrapServers, bytes, keyed, maxInFlight: MAX_IN_FLIGHT }
+  const children = await Promise.all([
+    Child.start('road-relay', { ...shared, topic: relayTopic, adapter: KAFKA_ADAPTER }),
+    Child.start('road-raw', { ...shared, topic: rawTopic }),
+    Child.start('road-shared', { ...shared, topic: sharedTopic }),
+  ])
+  const [relay, raw, naive] = children
+  const cpu = await serverCpu(bench.servers)
+  try {
+    let heapBefore = 0
+    let handled = 0
+    for (let round = 0; round <= bench.rounds; round += 1) {
+      bench.progress(`${part} ${round === 0 ? 'warm-up' : `round ${round} of ${bench.rounds}`}`)
+      const rawRun = await raw.ask({ jobs: RAW_MESSAGES }, Measured)
+      const before = await cpu()
+      const run = await relay.ask({ jobs: JOBS }, RoadMeasured)
+      const after = await cpu()
+      const naiveRun = await naive.ask({ jobs: SHARED_JOBS }, Measured)
+      if (round === 0) {
+        heapBefore = run.heapMiB
+        continue
+      }
+      handled += JOBS
+      const perSecond = JOBS / run.seconds
+      const rawPerSecond = RAW_MESSAGES / rawRun.seconds
+      const naivePerSecond = SHARED_JOBS / naiveRun.seconds
+      bench.figure(`${part}.jobsPerSecond`, perSecond)
+      bench.figure(`${part}.rawMessagesPerSecond`, rawPerSecond)
+      bench.figure(`${part}.sharedJobsPerSecond`, naivePerSecond)
+      bench.figure(`${part}.ratioToRaw`, perSecond / rawPerSecond)
+      bench.figure(`${part}.ratioToShared`, perSecond / naivePerSecond)
+      bench.figure(`${part}.p50Ms`, run.p50Ms)
+      bench.figure(`${part}.p99Ms`, run.p99Ms)
+      bench.figure(`${part}.cpuMicrosPerJob`, run.cpuMicros / JOBS)
+      bench.figure(`${part}.sharedCpuMicrosPerJob`, naiveRun.cpuMicros / SHARED_JOBS)
+      for (const server of ['kafka', 'postgres'] as const) {
+        const seconds = (after[server] ?? Number.NaN) - (before[server] ?? Number.NaN)
+        if (!Number.isNaN(seconds)) bench.figure(`${part}.${server}CpuMicrosPerJob`, (seconds * 1e6) / JOBS)
+      }
+    }
+    if (heap) {
+      bench.progress(`${part} heap over ${HEAP_JOBS} jobs`)
+      const { heapMiB } = await relay.ask({ jobs: Math.max(1, HEAP_JOBS - handled) }, RoadMeasured)
+      bench.figure(`${part}.heapGrowthMiB`, heapMiB - heapBefore)
+    }
+  } finally {
+    await Promise.all(children.map((child) => child.stop()))
+  }
+}
+
+async function createTopics(bootstrapServers: string, names: string[]): Promise<string[]> {
+  const admin = new Kafka({ brokers: [bootstrapServers], logLevel: logLevel.ERROR }).admin()
+  await admin.connect()
+  try {
+    const topics = names.map((name) => `bench-${name}-${randomUUID()}`)
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: topics.map((topic) => ({ topic, numPartitions: PARTITIONS })),
+    })
+    return topics
+  } finally {
+    await admin.disconnect()
+  }
+}

@@ -1,0 +1,59 @@
+import type {
+  Engine,
+  Job,
+  JobWorker,
+  SettleAnswer,
+  Settlement,
+  WorkOptions,
+} from '../../src/engine/engine.js'
+
+/**
+ * An engine that has every job in memory and accepts every settlement at once: what remains is the worker's own road.
+ * A slot that becomes free gets the next job without a poll.
+ */
+export class MemoryEngine implements Engine {
+  readonly name: string
+  #work: { options: WorkOptions; handle: (job: Job) => Promise<void> } | undefined
+  #completed = 0
+  #refusal: Settlement | undefined
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  work(options: WorkOptions, handle: (job: Job) => Promise<void>): JobWorker {
+    this.#work = { options, handle }
+    return { inFlight: 0, lastPollAgeMs: () => 0, stop: async () => 0 }
+  }
+
+  async settle(_job: Job, settlement: Settlement): Promise<SettleAnswer> {
+    if (settlement.kind === 'complete') this.#completed += 1
+    else this.#refusal = settlement
+    return 'accepted'
+  }
+
+  async check(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  /** Hands out `count` jobs, `maxInFlight` at a time, and resolves with their durations once all are completed. */
+  async run(count: number, jobOf: (deadline: number) => Job): Promise<number[]> {
+    if (!this.#work) throw new Error('the service has not started to work')
+    const { options, handle } = this.#work
+    const durationsMs: number[] = []
+    const completedBefore = this.#completed
+    let left = count
+    const slot = async () => {
+      while (left > 0) {
+        left -= 1
+        const startedAt = performance.now()
+        await handle(jobOf(startedAt + options.jobTimeoutMs))
+        durationsMs.push(performance.now() - startedAt)
+      }
+    }
+    await Promise.all(Array.from({ length: options.maxInFlight }, slot))
+    if (this.#completed - completedBefore !== count) {
+      throw new Error(`not every job was completed, e.g. ${JSON.stringify(this.#refusal)}`)
+    }
+    return durationsMs
+  }
+}
