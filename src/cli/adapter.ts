@@ -1,0 +1,191 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import type { Adapter } from '../adapters/adapter.js'
+import type { DriverRegistry } from '../brokers/registry.js'
+import { messageOf, RelayError } from '../core/errors.js'
+import { confirm } from './ask.js'
+import { withWorkbench } from './context.js'
+import { table } from './table.js'
+
+export function addAdapterCommands(program: Command): void {
+  const adapter = program
+    .command('adapter')
+    .description('Adapters: named connections that service tasks publish through.')
+
+  adapter
+    .command('create')
+    .description('Make an adapter. Everything is checked before it is saved; nothing is connected.')
+    .requiredOption('--name <name>', 'what service tasks call it by; unique')
+    .requiredOption('--kind <kind>', 'kafka or rocketmq')
+    .requiredOption('--address <address>', 'where the brokers are, host:port; may hold @env(NAME)')
+    .option('--setting <path=value...>', 'a setting; see `bpmn-relay adapter settings KIND`')
+    .option('--settings-file <file>', 'settings as a JSON object; --setting wins over it')
+    .option('--key-serialization <how>', 'string, json or bytes (default: string)')
+    .option('--value-serialization <how>', 'string, json or bytes (default: string)')
+    .option('--description <text>', 'what it is for')
+    .option('--no-audit', 'keep its calls out of the audit log')
+    .option('--no-sla', 'keep its calls out of the SLA counters')
+    .option('--log-results', 'write the results of its calls to the log')
+    .option('--disabled', 'make it disabled: jobs for it wait')
+    .addHelpText(
+      'after',
+      `
+Give secrets as references to secret variables, so that they stand in no shell history.
+
+Examples:
+  bpmn-relay adapter create --name orders --kind kafka --address kafka.example.com:9092
+  bpmn-relay adapter create --name orders --kind kafka --address '@env(KAFKA)' \\
+    --setting ssl.enabled=true --setting sasl.mechanism=scram-sha-512 \\
+    --setting sasl.username=relay --setting 'sasl.password=@env(KAFKA_PASSWORD)'
+  bpmn-relay adapter create --name news --kind rocketmq --address '10.0.0.1:9876;10.0.0.2:9876'
+  bpmn-relay adapter create --name news --kind rocketmq --address proxy:8081 --setting protocol=grpc`,
+    )
+    .action(createAdapter)
+
+  adapter
+    .command('settings <kind>')
+    .description('Explain the settings of one kind of adapter: kafka or rocketmq.')
+    .action(explainSettings)
+
+  adapter.command('list').description('Show all adapters.').option('--json', 'as JSON').action(listAdapters)
+
+  adapter
+    .command('show <name>')
+    .description('Show one adapter, by name or id. Secrets are not shown.')
+    .option('--json', 'as JSON')
+    .action(showAdapter)
+
+  adapter
+    .command('delete <name>')
+    .description('Delete an adapter, by name or id. Tasks that refer to it get an incident from then on.')
+    .option('-y, --yes', 'delete without asking')
+    .action(deleteAdapter)
+}
+
+interface CreateOptions {
+  name: string
+  kind: string
+  address: string
+  setting?: string[]
+  settingsFile?: string
+  keySerialization?: string
+  valueSerialization?: string
+  description?: string
+  audit: boolean
+  sla: boolean
+  logResults?: true
+  disabled?: true
+}
+
+async function createAdapter(options: CreateOptions): Promise<void> {
+  const { parseSettings } = await import('./settings.js')
+  const { driverOf } = await import('../brokers/registry.js')
+  const fromFile = options.settingsFile === undefined ? {} : await readSettings(options.settingsFile)
+  await withWorkbench(async ({ store, registry }) => {
+    const driver = driverOf(registry, options.kind)
+    const { name, kind, address, description, keySerialization, valueSerialization } = options
+    const adapter = await store.createAdapter({
+      name,
+      kind,
+      address,
+      settings: parseSettings(options.setting ?? [], driver, fromFile),
+      ...(description !== undefined && { description }),
+      ...(keySerialization !== undefined && { keySerialization }),
+      ...(valueSerialization !== undefined && { valueSerialization }),
+      auditRequests: options.audit,
+      slaMonitoring: options.sla,
+      logResults: options.logResults ?? false,
+      enabled: !options.disabled,
+    })
+    console.log(`Adapter "${adapter.name}" is made: id ${adapter.id}.`)
+  })
+}
+
+async function readSettings(file: string): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
+      return Object.fromEntries(Object.entries(value))
+    }
+    throw new Error('it holds no JSON object')
+  } catch (cause) {
+    throw new RelayError(
+      'SETTINGS_INVALID',
+      `--settings-file ${file} cannot be used: ${messageOf(cause)}; give a file such as {"acks": "all"}`,
+      { cause },
+    )
+  }
+}
+
+async function explainSettings(kind: string): Promise<void> {
+  const { brokerDrivers, driverOf } = await import('../brokers/registry.js')
+  const { settingFields } = await import('./settings.js')
+  for (const field of settingFields(driverOf(brokerDrivers(), kind).settings)) {
+    const notes = [
+      field.choices.length > 0 ? field.choices.join(' | ') : field.type,
+      ...(field.default === undefined ? [] : [`default ${field.default}`]),
+      ...(field.secret ? ['secret'] : []),
+    ]
+    console.log(`${field.path} (${notes.join(', ')})\n    ${field.text}`)
+  }
+}
+
+async function listAdapters(options: { json?: true }): Promise<void> {
+  await withWorkbench(async ({ store, registry }) => {
+    const adapters = await store.adapters()
+    if (options.json) {
+      console.log(
+        JSON.stringify(await Promise.all(adapters.map((each) => publicView(each, registry))), null, 2),
+      )
+    } else if (adapters.length === 0) {
+      console.log('No adapters yet: `bpmn-relay adapter create --help` tells how to make one.')
+    } else {
+      const columns = ['NAME', 'KIND', 'ADDRESS', 'ENABLED', 'DESCRIPTION'].map((title) => ({ title }))
+      const rows = adapters.map(({ name, kind, address, enabled, description }) => [
+        name,
+        kind,
+        address,
+        enabled ? 'yes' : 'no',
+        description,
+      ])
+      console.log(table(columns, rows))
+    }
+  })
+}
+
+async function showAdapter(name: string, options: { json?: true }): Promise<void> {
+  const { flatten } = await import('./settings.js')
+  await withWorkbench(async ({ store, registry }) => {
+    const view = await publicView(await store.adapter(name), registry)
+    if (options.json) {
+      console.log(JSON.stringify(view, null, 2))
+      return
+    }
+    const rows = flatten(view).map(([path, value]) => [
+      path,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ])
+    console.log(table([{ title: 'FIELD' }, { title: 'VALUE' }], rows))
+  })
+}
+
+/** An adapter as anyone may see it. */
+async function publicView(adapter: Adapter, registry: DriverRegistry): Promise<Record<string, unknown>> {
+  const { driverOf } = await import('../brokers/registry.js')
+  const { publicSettings } = await import('../adapters/public-settings.js')
+  const { id, name, kind, address, description, keySerialization, valueSerialization } = adapter
+  const { auditRequests, slaMonitoring, logResults, enabled, revision } = adapter
+  return {
+    ...{ id, name, kind, address, description, enabled },
+    settings: publicSettings(adapter.settings, driverOf(registry, kind).settings),
+    ...{ keySerialization, valueSerialization, auditRequests, slaMonitoring, logResults, revision },
+  }
+}
+
+async function deleteAdapter(name: string, options: { yes?: true }, command: Command): Promise<void> {
+  if (!options.yes && !(await confirm(`Delete the adapter "${name}"?`, command))) return
+  await withWorkbench(async ({ store }) => {
+    const { name: deleted } = await store.deleteAdapter(name)
+    console.log(`Adapter "${deleted}" is deleted.`)
+  })
+}
