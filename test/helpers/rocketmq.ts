@@ -94,7 +94,8 @@ export async function consumeOverGrpc(proxy: string, topic: string, count: numbe
     namespace: '',
     consumerGroup: `test-${randomUUID()}`,
     subscriptions: new Map([[topic, '*']]),
-    awaitDuration: 1000,
+    // The proxy refuses to wait for less than five seconds.
+    awaitDuration: 10_000,
     logger: noLog,
   })
   await consumer.startup()
