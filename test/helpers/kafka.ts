@@ -81,7 +81,12 @@ export async function withAdmin<T>(
 }
 
 function client(bootstrapServers: string): Kafka {
-  return new Kafka({ brokers: bootstrapServers.split(','), logLevel: logLevel.NOTHING })
+  return new Kafka({
+    brokers: bootstrapServers.split(','),
+    logLevel: logLevel.NOTHING,
+    // A broker that has just come back is still loading what it knows of groups.
+    retry: { retries: 20, maxRetryTime: 1000 },
+  })
 }
 
 /** A connection of the driver under test, closed at the end of the test. */

@@ -1,6 +1,7 @@
 import { RelayError, toRelayError } from '../../core/errors.js'
 import type { BrokerConnection, ConnectionContext, OutboundMessage, Receipt } from '../broker.js'
 import type { KafkaClients } from './client.js'
+import { unanswered } from './errors.js'
 import { Lane, type LaneContext, rejectTooLarge } from './lane.js'
 import { partitionOfKey } from './partition.js'
 import { Pending } from './pending.js'
@@ -15,9 +16,10 @@ const SLACK_MS = 1000
 /** Never sent: a broker drops a connection over a larger request, which would look like a failure of the broker. */
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 
-/** The messages of one topic that wait for its partition count, and the lanes of the others. */
+/** The way of one topic's messages to its lanes. */
 interface Route {
   lanes: Map<number, Lane>
+  /** Messages that came before the number of partitions was known. */
   unplaced: Pending[]
   /** Partition that takes messages without a key until its lane takes them. */
   spread: number
@@ -77,25 +79,27 @@ export class KafkaConnection implements BrokerConnection {
   }
 
   #place(pending: Pending): void {
-    const { topic, partition } = pending.message
+    const { topic, partition = 0 } = pending.message
     const route = this.#route(topic)
     const partitions = this.#context.topics.partitions(topic)
-    // Behind one that waits for the partition count, all wait, to keep their order.
-    if (partitions === undefined || (partition ?? 0) >= partitions || route.unplaced.length > 0) {
+    if (partitions === undefined || route.unplaced.length > 0) {
       route.unplaced.push(pending)
-      if (route.unplaced.length === 1) void this.#placeLater(topic, route)
+      if (route.unplaced.length === 1) void this.#placeLater(topic, route, route.unplaced)
+    } else if (partition >= partitions) {
+      void this.#placeLater(topic, route, [pending])
     } else {
       this.#assign(pending, route, partitions)
     }
   }
 
-  async #placeLater(topic: string, route: Route): Promise<void> {
+  /** Places the messages that are in `waiting` by then, in their order, once the cluster has named its partitions. */
+  async #placeLater(topic: string, route: Route, waiting: Pending[]): Promise<void> {
     try {
       const partitions = await this.#context.topics.lookup(topic)
-      for (const pending of route.unplaced.splice(0)) this.#assign(pending, route, partitions)
+      for (const pending of waiting.splice(0)) this.#assign(pending, route, partitions)
     } catch (error) {
       const reason = toRelayError(error)
-      for (const pending of route.unplaced.splice(0)) pending.fail(reason)
+      for (const pending of waiting.splice(0)) pending.fail(reason)
       if (!reason.retryable && route.lanes.size === 0) this.#routes.delete(topic)
     }
   }
@@ -134,13 +138,10 @@ export class KafkaConnection implements BrokerConnection {
   #failOverdue(): void {
     const now = performance.now()
     for (const pending of this.#pending) {
+      // In order of their deadlines, as all have the same time.
       if (pending.deadline > now) break
-      pending.fail(
-        new RelayError(
-          'BROKER_TIMEOUT',
-          `Kafka at ${this.#settings.bootstrapServers.join(',')} did not acknowledge the message within ${this.publishBudgetMs} ms`,
-        ),
-      )
+      const doing = `publishing to topic ${pending.message.topic} for ${this.publishBudgetMs} ms`
+      pending.fail(unanswered(doing, this.#settings.bootstrapServers))
     }
     if (this.#pending.size > 0) {
       this.#sweep?.refresh()

@@ -57,6 +57,11 @@ export function judge(thrown: unknown, doing: string, servers: readonly string[]
   }
 }
 
+/** The error of a request given up by our own time limit. `doing` as above. */
+export function unanswered(doing: string, servers: readonly string[]): RelayError {
+  return new RelayError('BROKER_TIMEOUT', `Kafka at ${servers.join(',')} did not answer while ${doing}`)
+}
+
 function judgementOf(cause: unknown): Judgement {
   if (cause instanceof KafkaJSProtocolError) {
     return (

@@ -2,9 +2,8 @@ import type { Producer, ProducerRecord, RecordMetadata } from 'kafkajs'
 import { RelayError } from '../../core/errors.js'
 import { pause, withTimeLimit } from '../../core/time-limit.js'
 import type { KafkaClient, KafkaClients } from './client.js'
-import { judge } from './errors.js'
+import { judge, unanswered } from './errors.js'
 import type { KafkaSettings } from './settings.js'
-import { unanswered } from './topics.js'
 
 /** Longest wait for other sends of a producer that is to be discarded. */
 const DRAIN_MS = 2000
@@ -59,7 +58,9 @@ export class Producers {
       if (generation.inFlight === 0) generation.onIdle?.()
     })
     try {
-      return await withTimeLimit(sending, limitMs, () => unanswered(this.#settings))
+      return await withTimeLimit(sending, limitMs, () =>
+        unanswered(`publishing to topic ${record.topic}`, this.#settings.bootstrapServers),
+      )
     } catch (error) {
       this.#doom(generation)
       throw error
@@ -84,10 +85,10 @@ export class Producers {
       this.#doomed = undefined
     }
     if (this.#failedAttempts > 0) await pause(Math.min(50 * 2 ** this.#failedAttempts, 1000))
-    const { acks, idempotent, connectionTimeoutMs, requestTimeoutMs, bootstrapServers } = this.#settings
+    const { idempotent, connectionTimeoutMs, requestTimeoutMs, bootstrapServers } = this.#settings
     const client = this.#clients.open()
     const producer = client.kafka.producer({
-      idempotent: idempotent && acks === 'all',
+      idempotent,
       // The same producer id and sequence once more, which the broker recognizes: the first remedy for a lost answer.
       retry: { retries: 1 },
       // Topics are looked up, and where the cluster does so created, before anything is sent to them.
@@ -99,7 +100,7 @@ export class Producers {
     })
     try {
       await withTimeLimit(producer.connect(), connectionTimeoutMs + requestTimeoutMs, () =>
-        unanswered(this.#settings),
+        unanswered('connecting', bootstrapServers),
       )
     } catch (error) {
       this.#failedAttempts++

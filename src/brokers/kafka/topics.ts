@@ -2,7 +2,7 @@ import kafkajs, { type Admin } from 'kafkajs'
 import { type ErrorCode, RelayError } from '../../core/errors.js'
 import { pause, withTimeLimit } from '../../core/time-limit.js'
 import type { KafkaClient, KafkaClients } from './client.js'
-import { judge } from './errors.js'
+import { judge, unanswered } from './errors.js'
 import type { KafkaSettings } from './settings.js'
 
 /** Age at which a partition count is looked up again, so that added partitions are noticed. */
@@ -133,19 +133,14 @@ export class Topics {
   }
 
   async #ask<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    const { requestTimeoutMs, bootstrapServers } = this.#settings
+    const { bootstrapServers: servers } = this.#settings
     const asked = this.#session ?? this.#connect()
     this.#session = asked
     try {
       const { admin } = await asked
-      return await withTimeLimit(question(admin), this.#limitMs, () => {
-        return new RelayError(
-          'BROKER_TIMEOUT',
-          `Kafka at ${bootstrapServers.join(',')} did not answer within ${requestTimeoutMs} ms while ${doing}`,
-        )
-      })
+      return await withTimeLimit(question(admin), this.#limitMs, () => unanswered(doing, servers))
     } catch (thrown) {
-      const { error } = judge(thrown, doing, bootstrapServers)
+      const { error } = judge(thrown, doing, servers)
       if (error.code === 'BROKER_UNREACHABLE' || error.code === 'BROKER_TIMEOUT') this.#drop(asked)
       throw error
     }
@@ -155,7 +150,9 @@ export class Topics {
     const client = this.#clients.open()
     const admin = client.kafka.admin()
     try {
-      await withTimeLimit(admin.connect(), this.#limitMs, () => unanswered(this.#settings))
+      await withTimeLimit(admin.connect(), this.#limitMs, () =>
+        unanswered('connecting', this.#settings.bootstrapServers),
+      )
       return { client, admin }
     } catch (error) {
       this.#session = undefined
@@ -174,11 +171,4 @@ export class Topics {
   get #limitMs(): number {
     return this.#settings.connectionTimeoutMs + this.#settings.requestTimeoutMs
   }
-}
-
-export function unanswered({ bootstrapServers }: KafkaSettings): RelayError {
-  return new RelayError(
-    'BROKER_TIMEOUT',
-    `Kafka at ${bootstrapServers.join(',')} accepts connections but does not answer`,
-  )
 }
