@@ -10,8 +10,9 @@ export interface EnvironmentVariable {
 /** Looks a variable up; undefined when there is none of this name. */
 export type EnvLookup = (name: string) => string | undefined
 
-// First branch: the escape. Second: any @word( with what follows up to the closing parenthesis, if there is one.
-const FORMULA = /@@(?=[A-Za-z]\w*\()|@([A-Za-z]\w*)\(([^)]*)(\)?)/g
+// An escaped formula; @env( with what follows up to the closing parenthesis, if there is one; the start of another
+// formula, whose inside may again hold an @env(NAME).
+const FORMULA = /@@([A-Za-z]\w*)\(|@env\(([^)]*)(\)?)|@([A-Za-z]\w*)\(/g
 
 /**
  * Puts the values of `@env(NAME)` into a text, any number of them, anywhere, in one pass: a value that looks like
@@ -23,13 +24,15 @@ const FORMULA = /@@(?=[A-Za-z]\w*\()|@([A-Za-z]\w*)\(([^)]*)(\)?)/g
  */
 export function resolveEnv(text: string, lookup: EnvLookup, what: string, strict = false): string {
   if (!text.includes('@')) return text
-  return text.replace(FORMULA, (whole: string, word?: string, argument?: string, close?: string) => {
-    if (word === undefined) return '@'
-    if (word !== 'env') {
+  return text.replace(FORMULA, (whole: string, ...groups: (string | undefined)[]) => {
+    const [escaped, argument, close, other] = groups
+    // Where other formulas mean nothing, neither does their escape.
+    if (escaped !== undefined) return strict || escaped === 'env' ? whole.slice(1) : whole
+    if (other !== undefined) {
       if (!strict) return whole
       throw new RelayError(
         'SETTINGS_INVALID',
-        `${what} has @${word}(…): only @env(NAME) is known; write @@${word}( where the text itself is meant`,
+        `${what} has @${other}(…): only @env(NAME) is known; write @@${other}( where the text itself is meant`,
       )
     }
     const name = argument?.trim() ?? ''
@@ -53,9 +56,7 @@ export function resolveEnv(text: string, lookup: EnvLookup, what: string, strict
 /** Names of the variables a text refers to. */
 export function envNamesIn(text: string): string[] {
   const names: string[] = []
-  for (const [, word, argument] of text.matchAll(FORMULA)) {
-    if (word === 'env' && argument !== undefined) names.push(argument.trim())
-  }
+  for (const [, , argument] of text.matchAll(FORMULA)) if (argument !== undefined) names.push(argument.trim())
   return names
 }
 

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { RelayError } from '../core/errors.js'
 
@@ -38,10 +38,12 @@ export function createSecrets(key: () => Buffer): Secrets {
       return PREFIX + Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64')
     },
     open(sealed, purpose) {
+      const key = masterKey()
       const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64')
-      const decipher = createDecipheriv('aes-256-gcm', masterKey(), bytes.subarray(0, IV_BYTES))
-      decipher.setAAD(Buffer.from(purpose))
       try {
+        const iv = bytes.subarray(0, IV_BYTES)
+        const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES })
+        decipher.setAAD(Buffer.from(purpose))
         decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
         return (
           decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
@@ -49,7 +51,7 @@ export function createSecrets(key: () => Buffer): Secrets {
       } catch (cause) {
         throw new RelayError(
           'MASTER_KEY_MISSING',
-          `the secret ${purpose} was sealed with another master key: set BPMN_RELAY_MASTER_KEY to that key, or set the secret again`,
+          `the secret ${purpose} was sealed with another master key or is damaged: set BPMN_RELAY_MASTER_KEY to that key, or set the secret again`,
           { cause },
         )
       }
@@ -80,9 +82,20 @@ export function masterKeyFrom(options: {
       'secrets need a master key: set BPMN_RELAY_MASTER_KEY, e.g. to the output of `openssl rand -base64 32`, the same for every worker',
     )
   }
-  if (!existsSync(keyFile)) {
-    mkdirSync(path.dirname(keyFile), { recursive: true })
-    writeFileSync(keyFile, randomBytes(KEY_BYTES).toString('base64'), { mode: 0o600, flag: 'wx' })
-  }
+  if (!existsSync(keyFile)) makeKeyFile(keyFile)
   return masterKeyFrom({ configured: readFileSync(keyFile, 'utf8').trim(), keyFile: undefined })
+}
+
+/** Of processes that do this at the same moment one makes the file, whole at once, and the others find it. */
+function makeKeyFile(keyFile: string): void {
+  mkdirSync(path.dirname(keyFile), { recursive: true })
+  const unfinished = `${keyFile}.${process.pid}`
+  writeFileSync(unfinished, randomBytes(KEY_BYTES).toString('base64'), { mode: 0o600 })
+  try {
+    linkSync(unfinished, keyFile)
+  } catch (error) {
+    if (!existsSync(keyFile)) throw error
+  } finally {
+    rmSync(unfinished)
+  }
 }

@@ -31,7 +31,7 @@ function list(value: string): string[] {
 
 function integer(min: number, max: number): (value: string) => number {
   return (value) => {
-    const number = Number(value)
+    const number = /^-?\d+$/.test(value.trim()) ? Number(value) : Number.NaN
     if (!Number.isInteger(number) || number < min || number > max) {
       throw new Error(`use a whole number from ${min} to ${max}`)
     }

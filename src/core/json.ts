@@ -14,14 +14,14 @@ const CLOSE_BRACKET = 0x5d
 
 /**
  * The members of a JSON object, each value as its own text. Of a repeated name the last one counts.
- * @throws SyntaxError when the text is not a JSON object.
+ * @throws SyntaxError when the text is not a JSON object; what is inside a member's value is not checked.
  */
 export function membersOf(text: string): Map<string, string> {
   const members = new Map<string, string>()
   let at = skipBlanks(text, 0)
   if (text.charCodeAt(at) !== OPEN_BRACE) throw new SyntaxError('not a JSON object')
   at = skipBlanks(text, at + 1)
-  if (text.charCodeAt(at) === CLOSE_BRACE) return members
+  if (text.charCodeAt(at) === CLOSE_BRACE) return endedAt(text, at, members)
   while (at < text.length) {
     const nameEnd = endOfString(text, at)
     const name: unknown = JSON.parse(text.slice(at, nameEnd))
@@ -29,11 +29,18 @@ export function membersOf(text: string): Map<string, string> {
     if (typeof name !== 'string' || text.charCodeAt(at) !== COLON) break
     const start = skipBlanks(text, at + 1)
     const end = endOfValue(text, start)
+    if (end === start) throw new SyntaxError(`no value at ${start}`)
     members.set(name, text.slice(start, end).trimEnd())
-    if (text.charCodeAt(end) === CLOSE_BRACE) return members
+    if (text.charCodeAt(end) === CLOSE_BRACE) return endedAt(text, end, members)
+    if (text.charCodeAt(end) !== COMMA) break
     at = skipBlanks(text, end + 1)
   }
   throw new SyntaxError('the JSON object has no end')
+}
+
+function endedAt<T>(text: string, brace: number, members: T): T {
+  if (skipBlanks(text, brace + 1) < text.length) throw new SyntaxError('text follows the JSON object')
+  return members
 }
 
 /** The JSON text of an object made of members that are JSON texts themselves. */
@@ -62,7 +69,7 @@ function endOfString(text: string, from: number): number {
   throw new SyntaxError('a string has no end')
 }
 
-/** Index of the comma or brace that follows the value at `from`. */
+/** Index of the comma or closing bracket that follows the value at `from`. */
 function endOfValue(text: string, from: number): number {
   let depth = 0
   let at = from

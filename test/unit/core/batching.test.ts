@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { batching, type ItemResult } from '../../../src/core/batching.js'
+
+const same = (items: number[]): ItemResult<number>[] => items.map((value) => ({ ok: true, value }))
+
+describe('batching', () => {
+  it('joins calls made at one moment, without waiting for a timer', async () => {
+    const batches: number[][] = []
+    const work = batching<number, number>(10, async (items) => {
+      batches.push(items)
+      return same(items)
+    })
+    const timer = setTimeout(() => assert.fail('a timer was waited for'), 0)
+
+    assert.deepEqual(await Promise.all([1, 2, 3].map((item) => work.add(item))), [1, 2, 3])
+
+    clearTimeout(timer)
+    assert.deepEqual(batches, [[1, 2, 3]])
+  })
+
+  it('collects what arrives while a batch runs into the next one', async () => {
+    const { batches, work, finish } = heldBatching()
+    const first = work.add(1)
+    await turns()
+    const later = [work.add(2), work.add(3)]
+    await turns()
+    assert.deepEqual(batches, [[1]], 'a second batch began while the first ran')
+    assert.equal(work.waiting, 2)
+
+    finish()
+    await first
+    await turns()
+    assert.deepEqual(batches, [[1], [2, 3]])
+    finish()
+    await Promise.all(later)
+  })
+
+  it('keeps the order of arrival and the upper bound of a batch', async () => {
+    const batches: number[][] = []
+    const work = batching<number, number>(2, async (items) => {
+      batches.push(items)
+      return same(items)
+    })
+    await Promise.all([1, 2, 3, 4, 5].map((item) => work.add(item)))
+    assert.deepEqual(batches, [[1, 2], [3, 4], [5]])
+  })
+
+  it('tells every caller of a batch that failed, and goes on with the next', async () => {
+    let calls = 0
+    const work = batching<number, number>(2, async (items) => {
+      calls += 1
+      if (calls === 1) throw new Error('away')
+      return same(items)
+    })
+    const outcomes = await Promise.allSettled([1, 2, 3].map((item) => work.add(item)))
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['rejected', 'rejected', 'fulfilled'],
+    )
+  })
+
+  it('gives each item its own error', async () => {
+    const work = batching<number, number>(9, async (items) =>
+      items.map((value) => (value === 2 ? { ok: false, error: new Error('two') } : { ok: true, value })),
+    )
+    const [one, two] = [work.add(1), work.add(2)]
+    await assert.rejects(two, /two/)
+    assert.equal(await one, 1)
+  })
+
+  it('fails an item the batch gave no result for', async () => {
+    const work = batching<number, number>(9, async (items) => same(items.slice(1)))
+    const [one, two] = [work.add(1), work.add(2)]
+    await assert.rejects(two, /no result/)
+    await one
+  })
+
+  it('is idle at first, and again once nothing waits and nothing runs', async () => {
+    const { work, finish } = heldBatching()
+    await work.idle()
+    const added = [work.add(1)]
+    await turns()
+    added.push(work.add(2))
+    let idle = false
+    const waiting = work.idle().then(() => {
+      idle = true
+    })
+    finish()
+    await turns()
+    assert.equal(idle, false, 'idle although a second batch runs')
+    finish()
+    await Promise.all([...added, waiting])
+  })
+})
+
+/** A batching whose batches end when told. */
+function heldBatching() {
+  const batches: number[][] = []
+  let finish = (): void => assert.fail('no batch runs')
+  const work = batching<number, number>(10, async (items) => {
+    batches.push(items)
+    await new Promise<void>((resolve) => {
+      finish = resolve
+    })
+    return same(items)
+  })
+  return { batches, work, finish: () => finish() }
+}
+
+/** Lets everything run that waits for nothing but its turn. */
+function turns(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
