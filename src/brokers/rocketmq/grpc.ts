@@ -12,7 +12,7 @@ import { RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { grpcError, grpcRefusal, type Request } from './errors.js'
 import type { CheckedMessage } from './message.js'
-import type { RocketmqSettings } from './settings.js'
+import { type RocketmqSettings, withNamespace } from './settings.js'
 import { byBrokerAndId, type Queue, type Route, type Stored, type Wire } from './wire.js'
 
 const { Code, Permission } = definition
@@ -94,9 +94,7 @@ export class GrpcWire implements Wire<GrpcQueue> {
     const request = { address: this.#address, topic }
     const response = await this.#call(request, (client) => {
       const query = new service.QueryRouteRequest()
-        .setTopic(
-          new definition.Resource().setName(topic).setResourceNamespace(this.#settings.namespace ?? ''),
-        )
+        .setTopic(new definition.Resource().setName(withNamespace(topic, this.#settings)))
         .setEndpoints(client.proxy.toProtobuf())
       return client.rpc.queryRoute(client.proxy, query, timeoutMs)
     })
@@ -125,16 +123,17 @@ export class GrpcWire implements Wire<GrpcQueue> {
 class Client {
   readonly #producer: Producer
   readonly #endpoints = new Map<string, Endpoints>()
-  readonly #namespace: string
+  readonly #settings: RocketmqSettings
   #calls = 0
   #retired = false
 
   constructor(settings: RocketmqSettings, log: Log) {
-    const { addresses, namespace = '', accessKey, secretKey, sslEnabled } = settings
-    this.#namespace = namespace
+    const { addresses, accessKey, secretKey, sslEnabled } = settings
+    this.#settings = settings
     this.#producer = new Producer({
       endpoints: addresses.join(';'),
-      namespace,
+      // The proxy takes a namespace sent on its own without a word, and does not heed it.
+      namespace: '',
       sslEnabled,
       logger: quiet(log),
       ...(accessKey && secretKey && { sessionCredentials: { accessKey, accessSecret: secretKey } }),
@@ -161,7 +160,7 @@ class Client {
     const { topic, body, tag, keys, properties, deliverAt, messageGroup } = message
     const publishing = new PublishingMessage(
       {
-        topic,
+        topic: withNamespace(topic, this.#settings),
         // Set below: here the library would compare it with a limit of its own.
         body: Buffer.alloc(0),
         keys,
@@ -173,7 +172,7 @@ class Client {
       this.#producer.publishingSettings,
       false,
     )
-    const encoded = publishing.toProtobuf(this.#namespace, queue).setBody(body)
+    const encoded = publishing.toProtobuf('', queue).setBody(body)
     // The library's own id would be a new one for every attempt.
     encoded.getSystemProperties()?.setMessageId(message.id)
     return encoded

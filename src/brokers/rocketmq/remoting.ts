@@ -4,7 +4,7 @@ import { RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { remotingError } from './errors.js'
 import type { CheckedMessage } from './message.js'
-import type { RocketmqSettings } from './settings.js'
+import { type RocketmqSettings, withNamespace } from './settings.js'
 import { byBrokerAndId, type Queue, type Route, type Stored, type Wire } from './wire.js'
 
 /** Its route stands for all brokers that create topics with their first message. */
@@ -44,7 +44,7 @@ export class RemotingWire implements Wire<Queue> {
     const halfMs = timeoutMs / 2
     try {
       return {
-        queues: writable(await this.#askForRoute(this.#physical(topic), halfMs), topic),
+        queues: writable(await this.#askForRoute(withNamespace(topic, this.#settings), halfMs), topic),
         provisional: false,
       }
     } catch (error) {
@@ -54,9 +54,9 @@ export class RemotingWire implements Wire<Queue> {
   }
 
   async send(message: CheckedMessage, queue: Queue, timeoutMs: number): Promise<Stored> {
-    const topic = this.#physical(message.topic)
+    const topic = withNamespace(message.topic, this.#settings)
     const header = {
-      producerGroup: this.#physical(message.producerGroup),
+      producerGroup: withNamespace(message.producerGroup, this.#settings),
       topic,
       defaultTopic: AUTO_CREATE_TOPIC,
       defaultTopicQueueNums: AUTO_CREATED_QUEUES,
@@ -93,7 +93,7 @@ export class RemotingWire implements Wire<Queue> {
     const masters = brokerDatas
       .map(({ brokerAddrs }) => brokerAddrs[MASTER])
       .filter((address) => address !== undefined)
-    const group = this.#physical(this.#settings.producerGroup)
+    const group = withNamespace(this.#settings.producerGroup, this.#settings)
     const heartbeat = { clientID: group, producerDataSet: [{ groupName: group }], consumerDataSet: [] }
     await Promise.all(
       masters.map((address) =>
@@ -136,11 +136,6 @@ export class RemotingWire implements Wire<Queue> {
     } catch (error) {
       throw error instanceof RelayError && error.code === 'TOPIC_UNKNOWN' ? unknown : error
     }
-  }
-
-  #physical(name: string): string {
-    const { namespace } = this.#settings
-    return namespace === undefined ? name : `${namespace}%${name}`
   }
 }
 

@@ -106,6 +106,11 @@ export function parseSettings(address: string, raw: Record<string, unknown>): Ro
   return { ...parsed, addresses: parseAddresses(address, parsed.protocol) }
 }
 
+/** The name a topic or group has on the server. */
+export function withNamespace(name: string, { namespace }: RocketmqSettings): string {
+  return namespace === undefined ? name : `${namespace}%${name}`
+}
+
 function firstProblem(settings: Record<string, unknown>): string | undefined {
   for (const error of Value.Errors(settingsSchema, settings)) {
     if (error.keyword === 'additionalProperties') {
