@@ -1,11 +1,11 @@
-const DURATION = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/
+const DURATION = /^P(?!$)(?:(\d+)W)?(?:(\d+)D)?(?:T(?!$)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/
 
-/** Milliseconds of an ISO-8601 duration of days and smaller units, such as PT30S; undefined when it is none. */
+/** Milliseconds of an ISO-8601 duration of weeks and smaller units, such as PT30S; undefined when it is none. */
 export function parseDuration(text: string): number | undefined {
   const parts = DURATION.exec(text.trim())
-  if (!parts || parts.slice(1).every((part) => part === undefined)) return undefined
-  const [days, hours, minutes, seconds] = parts.slice(1).map((part) => Number(part ?? 0))
-  return Math.round(
-    (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60_000 + (seconds ?? 0) * 1000,
-  )
+  if (!parts) return undefined
+  const [weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = parts
+    .slice(1)
+    .map((part) => Number(part ?? 0))
+  return Math.round((((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60_000 + seconds * 1000)
 }

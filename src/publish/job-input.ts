@@ -2,7 +2,7 @@ import { v5 as uuidv5 } from 'uuid'
 import type { HeaderValue, MessageInput } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import { decodeBase64 } from '../core/base64.js'
-import { RelayError } from '../core/errors.js'
+import { ERRORS, RelayError } from '../core/errors.js'
 import { membersOf, objectOf } from '../core/json.js'
 import type { Job } from '../engine/engine.js'
 import { parseDuration } from './duration.js'
@@ -104,11 +104,8 @@ export class InputReader {
   /** A point in time: milliseconds since 1970, or ISO-8601 text with a time zone. */
   optionalTime(name: string): number | undefined {
     const value = this.optional(name)
-    if (typeof value === 'string' && /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:?\d\d)/.test(value)) {
-      // FEEL writes `2026-01-01T00:00:00Z[UTC]`.
-      const time = Date.parse(value.replace(/\[.*\]$/, ''))
-      if (Number.isFinite(time) && time >= 0) return time
-    }
+    const time = typeof value === 'string' ? parseTime(value) : undefined
+    if (time !== undefined && time >= 0) return time
     try {
       return this.optionalInteger(name, 0, Number.MAX_SAFE_INTEGER)
     } catch {
@@ -137,13 +134,14 @@ export class InputReader {
     if (value === null || typeof value !== 'object' || Array.isArray(value)) {
       throw wrong(name, given, 'an object, or the JSON text of one')
     }
-    const headers: Record<string, HeaderValue> = {}
-    for (const [header, item] of Object.entries(value)) {
-      headers[header] = Array.isArray(item)
-        ? item.map((part) => headerPart(`${name}.${header}`, part))
-        : headerPart(`${name}.${header}`, item)
-    }
-    return headers
+    return Object.fromEntries(
+      Object.entries(value).map(([header, item]): [string, HeaderValue] => [
+        header,
+        Array.isArray(item)
+          ? item.map((part) => headerPart(`${name}.${header}`, part))
+          : headerPart(`${name}.${header}`, item),
+      ]),
+    )
   }
 }
 
@@ -193,7 +191,7 @@ export function retryBackOffOf(job: Job): number {
   throw wrong('retryBackoff', given, 'an ISO-8601 duration such as PT30S')
 }
 
-/** Without `message` the task's other variables are the message. */
+/** Without `message` the task's other variables are the message, the same at every try. */
 function messageText(reader: InputReader, driver: RegisteredDriver): string {
   const given = reader.raw('message')
   if (given === 'null' && !driver.acceptsNull) {
@@ -204,7 +202,25 @@ function messageText(reader: InputReader, driver: RegisteredDriver): string {
   }
   if (given !== undefined) return given
   const inputs = new Set<string>([...COMMON_INPUTS, ...driver.inputs])
-  return objectOf([...reader.variables].filter(([name]) => !inputs.has(name)))
+  return objectOf(
+    [...reader.variables].filter(
+      ([name, value]) => !inputs.has(name) && !(name === 'error' && isErrorOfEarlierTry(value)),
+    ),
+  )
+}
+
+/** Whether a variable is the one in which an earlier try of the job left its error; see outcome.ts. */
+function isErrorOfEarlierTry(json: string): boolean {
+  const value = parseJson(json)
+  return (
+    value !== null &&
+    typeof value === 'object' &&
+    'code' in value &&
+    Object.hasOwn(ERRORS, String(value.code)) &&
+    'description' in value &&
+    'retryable' in value &&
+    'requestId' in value
+  )
 }
 
 function keyText(reader: InputReader): string | undefined {
@@ -219,6 +235,18 @@ function headerPart(name: string, part: unknown): string | Buffer {
     if (bytes) return bytes
   }
   throw wrong(name, part, 'a text, a list of texts, or {"base64": "…"}')
+}
+
+/** Milliseconds since 1970 of an ISO-8601 time with a time zone; undefined when it is none. */
+function parseTime(text: string): number | undefined {
+  const parts = /^(\d{4})-(\d\d)-(\d\d)T.*(?:Z|[+-]\d\d:?\d\d)(?:\[.*\])?$/.exec(text)
+  if (!parts) return undefined
+  // Date.parse would take the 30th of February for the 2nd of March.
+  const [year, month, day] = parts.slice(1).map(Number)
+  if (new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() !== day) return undefined
+  // FEEL writes `2026-01-01T00:00:00Z[UTC]`.
+  const time = Date.parse(text.replace(/\[.*\]$/, ''))
+  return Number.isFinite(time) ? time : undefined
 }
 
 function parseJson(text: string): unknown {
