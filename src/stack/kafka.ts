@@ -12,33 +12,39 @@ import { installServer } from './maven.js'
 import { choosePorts, portOf } from './ports.js'
 import { waitUntilReady } from './readiness.js'
 
+type ServerProperties = Record<string, string | number | boolean>
+
 export interface LocalKafka extends LocalServer {
   bootstrapServers: string
 }
 
 /**
- * Kafka as a single KRaft node. Topics are made when first used, with 3 partitions.
+ * Kafka as a single KRaft node. Topics are made when first used, with 3 partitions, unless `properties` of
+ * server.properties say otherwise.
  * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
  */
-export async function startKafka({ folder: given, onProgress }: StartOptions): Promise<LocalKafka> {
+export async function startKafka(
+  { folder: given, onProgress }: StartOptions,
+  properties: ServerProperties = {},
+): Promise<LocalKafka> {
   const { java, files } = await installServer('kafka', onProgress)
   const jars = path.join(files, '*')
   onProgress({ server: 'kafka', text: 'starting' })
   const server = await holdServer('kafka', given, async () => {
     const folder = await realpath(given)
     const ports = await choosePorts(folder, { broker: 1, controller: 1 })
-    const properties = path.join(folder, 'server.properties')
-    await writeFile(properties, serverProperties(folder, ports))
+    const propertiesFile = path.join(folder, 'server.properties')
+    await writeFile(propertiesFile, serverProperties(folder, ports, properties))
     // Without a level of its own, the logging library shows errors alone.
     const logging = '-Dorg.apache.logging.log4j.level=INFO'
     const run = (...args: string[]) => jvmCommand(java, folder, 512, ['-cp', jars, logging, ...args])
     if (!existsSync(path.join(folder, 'data', 'meta.properties'))) {
       await mkdir(path.join(folder, 'data'), { recursive: true })
       const clusterId = randomBytes(16).toString('base64url')
-      const format = await run('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties)
+      const format = await run('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', propertiesFile)
       await promisify(execFile)(format.command, format.args, { env: format.env, cwd: folder })
     }
-    return { ...(await run('kafka.Kafka', properties)), ports }
+    return { ...(await run('kafka.Kafka', propertiesFile)), ports }
   })
   const bootstrapServers = `127.0.0.1:${portOf(server.ports, 'broker')}`
   await waitUntilReady(server, () => answersAsCluster(bootstrapServers), 90_000)
@@ -63,7 +69,7 @@ async function answersAsCluster(bootstrapServers: string): Promise<void> {
   }
 }
 
-function serverProperties(folder: string, ports: Record<string, number>): string {
+function serverProperties(folder: string, ports: Record<string, number>, given: ServerProperties): string {
   const broker = `127.0.0.1:${portOf(ports, 'broker')}`
   const controller = `127.0.0.1:${portOf(ports, 'controller')}`
   return Object.entries({
@@ -95,6 +101,7 @@ function serverProperties(folder: string, ports: Record<string, number>): string
     'num.network.threads': 2,
     'num.io.threads': 4,
     'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
+    ...given,
   })
     .map(([key, value]) => `${key}=${value}\n`)
     .join('')

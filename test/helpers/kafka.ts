@@ -1,30 +1,30 @@
 import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
-import { type ISocketFactory, Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+import kafkajs, { type Admin, type ISocketFactory, Kafka, type KafkaMessage, logLevel } from 'kafkajs'
 import type { BrokerConnection } from '../../src/brokers/broker.js'
 import { createKafkaDriver } from '../../src/brokers/kafka/driver.js'
 import { silentLog } from '../../src/core/log.js'
 
 export type ReadMessage = KafkaMessage & { partition: number }
 
-/** A topic with a random name; resolves to the name once every partition has a leader. */
+/** A topic, by default of a random name; resolves to the name once every partition takes messages. */
 export async function createTopic(
   bootstrapServers: string,
-  { partitions = 1, config = {} }: { partitions?: number; config?: Record<string, string> } = {},
+  {
+    name: topic = `test-${randomUUID()}`,
+    partitions = 1,
+    config = {},
+  }: {
+    name?: string
+    partitions?: number
+    config?: Record<string, string>
+  } = {},
 ): Promise<string> {
-  const topic = `test-${randomUUID()}`
-  await withAdmin(bootstrapServers, (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
-      topics: [
-        {
-          topic,
-          numPartitions: partitions,
-          configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
-        },
-      ],
-    }),
-  )
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+  await withAdmin(bootstrapServers, async (admin) => {
+    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] })
+    await offsets(admin, topic)
+  })
   return topic
 }
 
@@ -39,8 +39,8 @@ export async function readTopic(
 ): Promise<ReadMessage[]> {
   const ends = await withAdmin(bootstrapServers, async (admin) => {
     for (;;) {
-      const offsets = await admin.fetchTopicOffsets(topic)
-      if (offsets.reduce((sum, { high }) => sum + Number(high), 0) >= count) return offsets
+      const found = await offsets(admin, topic)
+      if (found.reduce((sum, { high }) => sum + Number(high), 0) >= count) return found
     }
   })
   const left = new Map(
@@ -67,10 +67,18 @@ export async function readTopic(
   return messages
 }
 
-export async function withAdmin<T>(
-  bootstrapServers: string,
-  act: (admin: ReturnType<Kafka['admin']>) => Promise<T>,
-): Promise<T> {
+/** The ends of all partitions, once each has a leader that knows it is the leader. */
+async function offsets(admin: Admin, topic: string): ReturnType<Admin['fetchTopicOffsets']> {
+  for (;;) {
+    try {
+      return await admin.fetchTopicOffsets(topic)
+    } catch (error) {
+      if (!(error instanceof kafkajs.KafkaJSError && error.retriable)) throw error
+    }
+  }
+}
+
+export async function withAdmin<T>(bootstrapServers: string, act: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = client(bootstrapServers).admin()
   await admin.connect()
   try {

@@ -89,7 +89,7 @@ export class Lane {
 
   async #send(batch: Pending[]): Promise<void> {
     const { producers, settings } = this.#context
-    const sentAt = Date.now()
+    const sentAt = String(Date.now())
     const latest = batch.at(-1)?.deadline ?? 0
     try {
       const answer = await producers.send(
@@ -114,18 +114,18 @@ export class Lane {
     return this.#failed(batch, { remedy: 'lookup', error })
   }
 
-  #record({ message }: Pending, sentAt: number): Message {
+  #record({ message }: Pending, sentAt: string): Message {
     const { key, value, headers, timestamp } = message
     return {
       value,
       headers,
       partition: this.partition,
-      timestamp: String(timestamp ?? sentAt),
+      timestamp: timestamp === undefined ? sentAt : String(timestamp),
       ...(key == null ? {} : { key }),
     }
   }
 
-  #published(batch: Pending[], placed: RecordMetadata | undefined, sentAt: number): void {
+  #published(batch: Pending[], placed: RecordMetadata | undefined, sentAt: string): void {
     this.#failures = 0
     const baseOffset = placed?.baseOffset === undefined ? undefined : BigInt(placed.baseOffset)
     const appendTime = placed?.logAppendTime ?? NO_TIME

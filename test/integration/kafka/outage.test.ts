@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { BrokerConnection } from '../../../src/brokers/broker.js'
 import { openSocket } from '../../../src/brokers/kafka/client.js'
-import { startKafka } from '../../../src/stack/kafka.js'
 import { failure, message, settled } from '../../contract/broker-contract.js'
-import { createTopic, kafkaConnection, readTopic } from '../../helpers/kafka.js'
+import { createTopic, kafkaConnection } from '../../helpers/kafka.js'
 import { testServers } from '../../helpers/servers.js'
 import { deadAddress, hangingServer } from '../../helpers/unwell-servers.js'
 
@@ -79,41 +75,6 @@ test('close ends within the budget while the broker does not answer', async (t) 
   assert.equal(failure(await publishing).outcome, 'failed')
 })
 
-test('everything acknowledged is there after Kafka was killed and came back', async (t) => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'kafka-outage-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
-  const start = () => startKafka({ folder, onProgress: () => undefined })
-  let kafka = await start()
-  t.after(() => kafka.stop())
-  const topic = await createTopic(kafka.bootstrapServers, { partitions: 3 })
-  const connection = kafkaConnection(t, kafka.bootstrapServers, { requestTimeoutMs: 2000 })
-  const acknowledged: string[] = []
-  let isBack = false
-  const publishSeries = async (key: string) => {
-    let afterwards = 0
-    for (let number = 0; afterwards < 5; number++) {
-      const value = `${key}-${number}`
-      const outcome = await settled(connection.publish(message(topic, value, { key: Buffer.from(key) })))
-      if (outcome?.status !== 'fulfilled') continue
-      acknowledged.push(value)
-      if (isBack) afterwards++
-    }
-  }
-
-  const publishing = Promise.all(Array.from({ length: 16 }, (_, i) => publishSeries(`key-${i}`)))
-  await until(() => acknowledged.length > 500)
-  await kafka.kill()
-  kafka = await start()
-  isBack = true
-  await publishing
-
-  const log = new Set((await readTopic(kafka.bootstrapServers, topic, 1)).map(({ value }) => String(value)))
-  assert.deepEqual(
-    acknowledged.filter((value) => !log.has(value)),
-    [],
-  )
-})
-
 async function publishAndFail(connection: BrokerConnection, count: number, topic = 'some-topic') {
   const start = performance.now()
   const outcomes = await Promise.allSettled(
@@ -155,8 +116,4 @@ async function openValve(t: TestContext, address: string) {
       isShut = false
     },
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(setImmediate)
 }
