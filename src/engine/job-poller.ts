@@ -3,8 +3,8 @@ import type { Log } from '../core/log.js'
 import { pause } from '../core/time-limit.js'
 import type { Job, JobWorker, WorkOptions } from './engine.js'
 
-/** The least a poll asks for while slots are free, so that a quiet task type reserves little of the shared budget. */
-const LEAST_ASK = 8
+/** A quiet task type asks for no more, so that it reserves little of the shared budget. */
+const QUIET_ASK = 8
 /** Under load jobs come in one by one; polls a little apart bring them in batches instead of one command each. */
 const POLL_SPACING_MS = 10
 /** How often a full worker looks whether `extraSlots` has grown. */
@@ -31,12 +31,16 @@ export class JobPoller implements JobWorker {
   readonly #loops: Promise<void>[]
   readonly #lastPollAt = new Map<string, number>()
   readonly #givingBack = new Set<Promise<void>>()
+  /** What a quiet type asks for; less where the budget is too small for all types. */
+  readonly #quietAsk: number
   #inFlight = 0
   #reserved = 0
+  #lastTurn: Promise<unknown> = Promise.resolve()
   #waiters: (() => void)[] = []
 
   constructor(options: PollerOptions) {
     this.#options = options
+    this.#quietAsk = Math.max(1, Math.min(QUIET_ASK, Math.floor(options.maxInFlight / options.types.length)))
     for (const type of options.types) this.#lastPollAt.set(type, performance.now())
     this.#loops = options.types.map((type) => this.#loop(type))
   }
@@ -68,33 +72,39 @@ export class JobPoller implements JobWorker {
     let failures = 0
     while (!signal.aborted) {
       await gate?.(signal)
-      await this.#roomFor(signal)
-      if (signal.aborted) return
+      const ask = await this.#reserve(Math.max(this.#quietAsk, received * 2))
+      if (ask === 0) return
       const startedAt = performance.now()
-      const ask = Math.min(this.#free(), Math.max(LEAST_ASK, received * 2))
       received = 0
-      this.#reserved += ask
+      let over = false
+      let arrived = 0
+      let restMs: number
       try {
         await poll(type, ask, (jobs) => {
-          received += jobs.length
-          this.#reserved -= jobs.length
+          if (!over) {
+            arrived += jobs.length
+            this.#reserved -= jobs.length
+          }
           for (const job of jobs) this.#take(job)
         })
         if (failures > 0) log.info('polling the engine works again', { type })
         failures = 0
         this.#lastPollAt.set(type, performance.now())
-        await pause(POLL_SPACING_MS - (performance.now() - startedAt), signal)
+        restMs = POLL_SPACING_MS - (performance.now() - startedAt)
       } catch (error) {
         failures += 1
         log[failures === 1 ? 'warn' : 'debug']('polling the engine failed; trying again', {
           type,
           reason: messageOf(error),
         })
-        await pause(backOffMs(failures), signal)
+        restMs = backOffMs(failures)
       } finally {
-        this.#reserved -= ask - received
+        over = true
+        received = arrived
+        this.#reserved -= ask - arrived
         this.#wake()
       }
+      await pause(restMs, signal)
     }
   }
 
@@ -121,9 +131,24 @@ export class JobPoller implements JobWorker {
     return maxInFlight + (extraSlots?.() ?? 0) - this.#inFlight - this.#reserved
   }
 
+  /**
+   * Reserves up to `wanted` slots as soon as enough are free; 0 when stopping. Types take turns in the order in which
+   * they came: else one that is always at it would leave the others none.
+   */
+  #reserve(wanted: number): Promise<number> {
+    const turn = this.#lastTurn.then(async () => {
+      await this.#roomFor(this.#stopping.signal)
+      const ask = this.#stopping.signal.aborted ? 0 : Math.min(this.#free(), wanted)
+      this.#reserved += ask
+      return ask
+    })
+    this.#lastTurn = turn
+    return turn
+  }
+
   /** Waits until a quarter of the slots is free: asking for each freed slot by itself would cost a command a job. */
   async #roomFor(signal: AbortSignal): Promise<void> {
-    const enough = Math.max(1, Math.min(LEAST_ASK, Math.floor(this.#options.maxInFlight / 4)))
+    const enough = Math.max(1, Math.min(this.#quietAsk, Math.floor(this.#options.maxInFlight / 4)))
     while (!signal.aborted && this.#free() < enough) {
       await Promise.race([this.#slotFreed(), pause(FULL_CHECK_MS, signal)])
     }
