@@ -116,7 +116,9 @@ async function createCluster(initdb: string, folder: string, data: string, user:
   await rm(secret, { force: true })
   await writeFile(secret, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 })
   if (user) for (const place of [unfinished, secret]) await chown(place, user.uid, user.gid)
-  const flags = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C.UTF-8', '--no-instructions']
+  // Of Postgres's own locales: those of the system differ from one to the other.
+  const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
+  const flags = ['--auth=scram-sha-256', '--no-instructions', ...locale]
   try {
     await run(initdb, [`--pgdata=${unfinished}`, `--username=${USER}`, `--pwfile=${secret}`, ...flags], {
       cwd: folder,

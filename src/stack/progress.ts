@@ -11,7 +11,6 @@ export interface Progress {
 export type OnProgress = (progress: Progress) => void
 
 const BAR_WIDTH = 20
-const PERCENT_STEP = 10
 
 /**
  * Shows progress to a person: a terminal gets one line that is drawn over while something counts up, anything else
@@ -22,22 +21,20 @@ export function progressPrinter(out: NodeJS.WritableStream | WriteStream): OnPro
   const printed = new Map<string, string>()
   let openLine = false
   return ({ server, text, percent }) => {
-    const head = `${server.padEnd(9)} ${text}`
-    if (isTerminal) {
-      const line = percent === undefined ? head : `${head} ${progressBar(percent)}`
-      const counting = percent !== undefined && percent < 100
-      out.write(`${openLine ? '\r\x1b[K' : ''}${line}${counting ? '' : '\n'}`)
-      openLine = counting
-      return
-    }
-    const step = percent === undefined ? undefined : Math.floor(percent / PERCENT_STEP) * PERCENT_STEP
-    const line = step === undefined ? head : `${head} ${step} %`
-    if (printed.get(server) !== line) out.write(`${line}\n`)
+    const line = `${server.padEnd(9)} ${text}${percent === undefined ? '' : ` ${isTerminal ? bar(percent) : tenths(percent)}`}`
+    if (printed.get(server) === line) return
     printed.set(server, line)
+    const stillCounting = isTerminal && percent !== undefined && percent < 100
+    out.write(`${openLine ? '\r\x1b[K' : ''}${line}${stillCounting ? '' : '\n'}`)
+    openLine = stillCounting
   }
 }
 
-export function progressBar(percent: number): string {
+function tenths(percent: number): string {
+  return `${Math.floor(percent / 10) * 10} %`
+}
+
+function bar(percent: number): string {
   const filled = Math.round((percent / 100) * BAR_WIDTH)
   return `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${Math.floor(percent).toString().padStart(3)} %`
 }

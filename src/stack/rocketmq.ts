@@ -1,4 +1,4 @@
-import { mkdir, realpath, writeFile } from 'node:fs/promises'
+import { realpath, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import path from 'node:path'
 import { holdServer } from './held-server.js'
@@ -21,6 +21,17 @@ const JDK_ACCESS = [
   '--add-exports=java.base/sun.nio.ch=ALL-UNNAMED',
   '--add-opens=java.base/sun.nio.ch=ALL-UNNAMED',
 ]
+
+/** One log on standard output instead of the twenty files RocketMQ writes, which nobody would find. */
+const LOGGING = `<configuration>
+  <appender name="out" class="org.apache.rocketmq.logging.ch.qos.logback.core.ConsoleAppender">
+    <encoder class="org.apache.rocketmq.logging.ch.qos.logback.classic.encoder.PatternLayoutEncoder">
+      <pattern>%d %-5level %logger{0} - %msg%n</pattern>
+    </encoder>
+  </appender>
+  <root level="WARN"><appender-ref ref="out"/></root>
+</configuration>
+`
 
 /**
  * RocketMQ: a name server, and in a second process a broker with its gRPC proxy. Topics are made when first used.
@@ -128,8 +139,10 @@ function brokerPort(ports: Record<string, number>): number {
 }
 
 async function rocketmqJvm(java: Java, folder: string, heapMb: number, jars: string, main: string[]) {
-  await mkdir(path.join(folder, 'conf'), { recursive: true })
-  const jvm = await jvmCommand(java, folder, heapMb, ['-cp', jars, ...JDK_ACCESS, ...main])
+  const logging = path.join(folder, 'logback.xml')
+  await writeFile(logging, LOGGING)
+  const logger = `-Drmq.logback.configurationFile=${logging}`
+  const jvm = await jvmCommand(java, folder, heapMb, ['-cp', jars, logger, ...JDK_ACCESS, ...main])
   return { ...jvm, env: { ...jvm.env, ROCKETMQ_HOME: folder } }
 }
 
