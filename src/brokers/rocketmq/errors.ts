@@ -65,11 +65,11 @@ function remotingCode(thrown: unknown): ErrorCode {
     case REMOTING.NO_PERMISSION:
       // A broker that is read-only for a while; the name server soon leaves it out of the route.
       if (text.startsWith('the broker[')) return 'BROKER_UNAVAILABLE'
-      return deniesCredentials(text) ? 'AUTHENTICATION_FAILED' : 'NOT_AUTHORIZED'
+      return accessCode(text)
     case REMOTING.SYSTEM_ERROR:
       // RocketMQ 4.x reports its access control as a system error that names the exception.
       if (!text.includes('AclException')) return 'BROKER_UNAVAILABLE'
-      return deniesCredentials(text) ? 'AUTHENTICATION_FAILED' : 'NOT_AUTHORIZED'
+      return accessCode(text)
     case REMOTING.SYSTEM_BUSY:
     case REMOTING.SERVICE_NOT_AVAILABLE:
       return 'BROKER_UNAVAILABLE'
@@ -85,9 +85,8 @@ function statusCode(status: { code: number; message: string }): ErrorCode {
     case PROXY.TOPIC_NOT_FOUND:
       return 'TOPIC_UNKNOWN'
     case PROXY.UNAUTHORIZED:
-      return 'AUTHENTICATION_FAILED'
     case PROXY.FORBIDDEN:
-      return deniesCredentials(status.message) ? 'AUTHENTICATION_FAILED' : 'NOT_AUTHORIZED'
+      return accessCode(status.message)
     case PROXY.PAYLOAD_TOO_LARGE:
     case PROXY.MESSAGE_BODY_TOO_LARGE:
     case PROXY.REQUEST_HEADER_FIELDS_TOO_LARGE:
@@ -144,9 +143,11 @@ function unreachable(request: Request, cause: unknown): RelayError {
   )
 }
 
-/** Both kinds of access control answer a wrong user, password or signature with the code of a missing permission. */
-function deniesCredentials(text: string): boolean {
-  return /signature|authentication|access ?key|user.*(not found|not exist)/i.test(text)
+/** Access control answers wrong credentials and missing permissions with one code; only the text tells them apart. */
+function accessCode(text: string): ErrorCode {
+  if (text.includes('no permission')) return 'NOT_AUTHORIZED'
+  const wrongCredentials = /signature|authentication|access ?key|user.*(not found|not exist|cannot be null)/i
+  return wrongCredentials.test(text) ? 'AUTHENTICATION_FAILED' : 'NOT_AUTHORIZED'
 }
 
 /** ali-ons hangs the whole request, as base64, on errors of closed sockets. */
