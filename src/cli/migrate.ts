@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import { wholeNumber } from './arguments.js'
 import { confirm } from './ask.js'
 import { readContext } from './context.js'
 
@@ -6,7 +7,7 @@ export function addMigrateCommand(program: Command): void {
   program
     .command('migrate')
     .description('Bring the database schema up to date, or take the newest migrations back.')
-    .option('--down <count>', 'take back this many migrations; their data is lost', positiveInteger)
+    .option('--down <count>', 'take back this many migrations; their data is lost', wholeNumber(1, 1000))
     .option('-y, --yes', 'take back without asking')
     .addHelpText(
       'after',
@@ -39,10 +40,4 @@ Examples:
         await database.close()
       }
     })
-}
-
-function positiveInteger(text: string): number {
-  const number = Number(text)
-  if (Number.isInteger(number) && number >= 1) return number
-  throw new InvalidArgumentError('Give a whole number from 1.')
 }

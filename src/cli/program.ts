@@ -3,8 +3,12 @@ import path from 'node:path'
 import { Command } from 'commander'
 import { packageRoot } from '../core/package-root.js'
 import { addAdapterCommands } from './adapter.js'
+import { addAuditCommands } from './audit.js'
+import { addDemoCommand } from './demo.js'
 import { addEnvCommands } from './env.js'
 import { addMigrateCommand } from './migrate.js'
+import { addSlaCommands } from './sla.js'
+import { addStackCommands } from './stack.js'
 import { addStartCommand } from './start.js'
 
 /** All commands. Each loads what it needs only when it runs, so that help and short commands answer at once. */
@@ -32,7 +36,14 @@ Examples:
   ZEEBE_ADDRESS=zeebe.example.com:26500 bpmn-relay start
   bpmn-relay audit list --since 1h --status failed`,
     )
-  for (const add of [addStartCommand, addMigrateCommand, addAdapterCommands, addEnvCommands]) add(program)
+  addStartCommand(program)
+  addMigrateCommand(program)
+  addAdapterCommands(program)
+  addEnvCommands(program)
+  addAuditCommands(program)
+  addSlaCommands(program)
+  addStackCommands(program)
+  addDemoCommand(program)
   return program
 }
 

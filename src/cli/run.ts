@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { RelayError } from '../core/errors.js'
 import { createProgram } from './program.js'
+import { Interrupted } from './signals.js'
 
 const OK = 0
 const FAILED = 1
@@ -13,6 +14,7 @@ export async function runCli(args: string[]): Promise<number> {
     return OK
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? OK : WRONG_USAGE
+    if (error instanceof Interrupted) return error.exitCode
     console.error(describe(error))
     return FAILED
   }

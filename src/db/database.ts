@@ -51,7 +51,10 @@ export async function openDatabase(options: DatabaseOptions, log: Log): Promise<
     application_name: 'bpmn-relay',
   }
   const pool = new pg.Pool({ ...shared, connectionString: url, max: poolSize })
-  pool.on('error', (error) => log.warn('an idle Postgres connection was lost', { reason: error.message }))
+  pool.on('error', (error) => {
+    // Connections that are being closed may still be told that the server goes down.
+    if (!pool.ending) log.warn('an idle Postgres connection was lost', { reason: error.message })
+  })
 
   const orm = new DataSource({
     type: 'postgres',

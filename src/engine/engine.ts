@@ -56,7 +56,7 @@ export interface JobWorker {
   stop(graceMs: number): Promise<number>
 }
 
-/** A process engine. `src/engine/zeebe.ts` is the only file that knows a client library. */
+/** A process engine. Only src/engine/zeebe*.ts know a client library. */
 export interface Engine {
   /** Names the engine in ledger and request ids; two engines on one database need different names. */
   readonly name: string

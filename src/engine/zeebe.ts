@@ -1,15 +1,12 @@
-import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { type ActivatedJob, type ActivateJobsResponse, ZBClient } from 'zeebe-node'
-import type { Config } from '../core/config.js'
-import { messageOf, RelayError } from '../core/errors.js'
+import type { ActivatedJob, ActivateJobsResponse } from 'zeebe-node'
+import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { pause, withTimeLimit } from '../core/time-limit.js'
 import type { Engine, Job, SettleAnswer, Settlement } from './engine.js'
 import { JobPoller } from './job-poller.js'
+import { createZeebeClient, engineUnreachable, LONG_POLL_MS, type ZeebeOptions } from './zeebe-client.js'
 
-/** Longest wait of one poll at the gateway: bounds how long stopping takes. */
-const LONG_POLL_MS = 1000
 /** A poll that outlives its long poll by this much hangs: gateways sometimes leave a stream open for ever. */
 const POLL_OVERTIME_MS = 10_000
 /** Time limit of one call; the client sets none. */
@@ -24,28 +21,9 @@ const DEADLINE_EXCEEDED = 4
 const RESOURCE_EXHAUSTED = 8
 const UNAVAILABLE = 14
 
-export type ZeebeOptions = Pick<
-  Config,
-  | 'engineName'
-  | 'zeebeAddress'
-  | 'zeebeSecure'
-  | 'zeebeRootCertsPath'
-  | 'zeebeCertChainPath'
-  | 'zeebePrivateKeyPath'
-  | 'zeebeClientId'
-  | 'zeebeClientSecret'
-  | 'zeebeAuthUrl'
-  | 'zeebeAudience'
-  | 'zeebeScope'
-  | 'zeebeClusterId'
-  | 'zeebeClusterRegion'
-  | 'tenantIds'
-  | 'workerName'
->
-
 /** The engine behind a Zeebe gateway. Connects with the first call. */
 export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
-  const client = createClient(options, log)
+  const client = createZeebeClient(options, log)
   const address = options.zeebeClusterId ?? options.zeebeAddress
 
   async function poll(
@@ -71,9 +49,9 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
         }),
       ),
       CALL_LIMIT_MS,
-      () => unreachable(address, new Error('the call could not be started in time')),
+      () => engineUnreachable(address, new Error('the call could not be started in time')),
     )
-    if (!(stream instanceof Readable)) throw unreachable(address, errorIn(stream))
+    if (!(stream instanceof Readable)) throw engineUnreachable(address, errorIn(stream))
     const deadline = startedAt + timeoutMs
     const ended = new Promise<void>((resolve, reject) => {
       stream.on('data', (response: ActivateJobsResponse) =>
@@ -84,7 +62,7 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     })
     try {
       await withTimeLimit(ended, LONG_POLL_MS + POLL_OVERTIME_MS, () =>
-        unreachable(address, new Error('a poll hung')),
+        engineUnreachable(address, new Error('a poll hung')),
       )
     } catch (error) {
       stream.destroy()
@@ -163,7 +141,7 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     async check() {
       const limit = () => new Error(`no answer within ${CALL_LIMIT_MS / 1000} s`)
       await withTimeLimit(client.topology(), CALL_LIMIT_MS, limit).catch((cause: unknown) => {
-        throw unreachable(address, cause)
+        throw engineUnreachable(address, cause)
       })
     },
 
@@ -171,71 +149,6 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
       closing ??= client.close().then(() => undefined)
       return closing
     },
-  }
-}
-
-function createClient(options: ZeebeOptions, log: Log): ZBClient {
-  const { zeebeClientId, zeebeClientSecret, zeebeAuthUrl, zeebeClusterId, zeebeClusterRegion } = options
-  const shared = {
-    // Ours: bounded, and only for what can succeed later.
-    retry: false,
-    loglevel: 'ERROR' as const,
-    stdout: clientLog(log),
-    // The client ends a stream by itself one second after this, without cancelling it; our own limit comes first.
-    longPoll: LONG_POLL_MS + 2 * POLL_OVERTIME_MS,
-    useTLS: options.zeebeSecure || zeebeClusterId !== undefined || zeebeAuthUrl !== undefined,
-    customSSL: {
-      ...(options.zeebeRootCertsPath
-        ? { rootCerts: readPem('ZEEBE_CLIENT_SSL_ROOT_CERTS_PATH', options.zeebeRootCertsPath) }
-        : {}),
-      ...(options.zeebeCertChainPath
-        ? { certChain: readPem('ZEEBE_CLIENT_SSL_CERT_CHAIN_PATH', options.zeebeCertChainPath) }
-        : {}),
-      ...(options.zeebePrivateKeyPath
-        ? { privateKey: readPem('ZEEBE_CLIENT_SSL_PRIVATE_KEY_PATH', options.zeebePrivateKeyPath) }
-        : {}),
-    },
-  }
-  if (zeebeClusterId === undefined && zeebeAuthUrl === undefined)
-    return new ZBClient(options.zeebeAddress, shared)
-  if (zeebeClientId === undefined || zeebeClientSecret === undefined) {
-    throw new RelayError(
-      'CONFIG_INVALID',
-      'OAuth needs ZEEBE_CLIENT_ID and ZEEBE_CLIENT_SECRET beside ZEEBE_AUTHORIZATION_SERVER_URL or ZEEBE_CAMUNDA_CLOUD_CLUSTER_ID',
-    )
-  }
-  const credentials = { clientId: zeebeClientId, clientSecret: zeebeClientSecret, cacheOnDisk: false }
-  if (zeebeClusterId !== undefined) {
-    const region = zeebeClusterRegion ? { clusterRegion: zeebeClusterRegion } : {}
-    return new ZBClient({ ...shared, camundaCloud: { ...credentials, clusterId: zeebeClusterId, ...region } })
-  }
-  const oAuth = {
-    ...credentials,
-    url: zeebeAuthUrl ?? '',
-    audience: options.zeebeAudience ?? options.zeebeAddress.split(':')[0] ?? '',
-    ...(options.zeebeScope ? { scope: options.zeebeScope } : {}),
-  }
-  return new ZBClient(options.zeebeAddress, { ...shared, oAuth })
-}
-
-function readPem(variable: string, file: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch (cause) {
-    throw new RelayError(
-      'CONFIG_INVALID',
-      `${variable} is "${file}", which cannot be read: ${messageOf(cause)}`,
-      { cause },
-    )
-  }
-}
-
-/** The client repeats on its log what its calls throw; a copy for those who look for it is enough. */
-function clientLog(log: Log) {
-  return {
-    error: (message: string) => log.debug('zeebe client', { message }),
-    info: (message: string) => log.debug('zeebe client', { message }),
-    debug: (message: string) => log.debug('zeebe client', { message }),
   }
 }
 
@@ -273,12 +186,4 @@ function errorIn(answer: unknown): unknown {
   return answer !== null && typeof answer === 'object' && 'error' in answer
     ? answer.error
     : new Error('no stream was opened')
-}
-
-function unreachable(address: string, cause: unknown): RelayError {
-  return new RelayError(
-    'ENGINE_UNREACHABLE',
-    `the engine at ${address} cannot be reached: ${messageOf(cause)}`,
-    { cause },
-  )
 }

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { RelayError } from '../core/errors.js'
+import { packageRoot } from '../core/package-root.js'
 import { pause } from '../core/time-limit.js'
 import { withFileLock } from './file-lock.js'
 import { type HeldServer, holdServer } from './held-server.js'
@@ -200,11 +200,4 @@ function cacheFolder(): string {
   const mac = path.join(os.homedir(), 'Library', 'Caches')
   const linux = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache')
   return path.join(process.platform === 'darwin' ? mac : linux, 'bpmn-relay')
-}
-
-/** The poms are not compiled: they stay at the same place below the package, seen from src and from dist. */
-function packageRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder)
-  return folder
 }

@@ -1,0 +1,37 @@
+import { InvalidArgumentError } from 'commander'
+
+const UNIT_MS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+
+/**
+ * A moment: a time as ISO 8601 text, or how long ago it was, such as 90s, 30m, 1h, 7d or 2w.
+ * @throws InvalidArgumentError
+ */
+export function parseMoment(text: string): Date {
+  const [, amount, unit] = /^(\d{1,9})([smhdw])$/.exec(text) ?? []
+  if (amount !== undefined && unit !== undefined) {
+    const ago = new Date(Date.now() - Number(amount) * (UNIT_MS[unit] ?? 0))
+    if (!Number.isNaN(ago.getTime()) && ago.getUTCFullYear() > 0) return ago
+  }
+  if (/^\d{4}-\d\d-\d\d(T\S+)?$/.test(text)) {
+    const date = new Date(text)
+    if (!Number.isNaN(date.getTime())) return date
+  }
+  throw new InvalidArgumentError(
+    'Give a duration back from now, such as 30m, 1h or 7d, or a time such as 2026-01-31T08:00:00Z.',
+  )
+}
+
+/** @throws InvalidArgumentError */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (/^\d+$/.test(text) && number >= least && number <= most) return number
+    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`)
+  }
+}
+
+/** A 64-bit key of the engine. @throws InvalidArgumentError */
+export function parseKey(text: string): string {
+  if (/^\d{1,19}$/.test(text) && BigInt(text) < 2n ** 63n) return text
+  throw new InvalidArgumentError('Give a key of digits, such as 2251799813685249.')
+}
