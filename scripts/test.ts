@@ -63,13 +63,16 @@ async function runWithServers(chosen: string[]): Promise<void> {
     process.once(signal, () => void cleanUp().finally(() => process.exit(1)))
   }
   try {
-    stack = await startStack({ dataFolder, onProgress: progressPrinter(process.stdout) })
-    process.env.BPMN_RELAY_TEST_SERVERS = JSON.stringify(stack.addresses)
-    await runFiles(chosen, 2)
-  } catch (error) {
-    withoutServers(chosen, messageOf(error))
-  } finally {
+    stack = await startStack({ dataFolder, onProgress: progressPrinter(process.stdout) }).catch((error) => {
+      withoutServers(chosen, messageOf(error))
+      return undefined
+    })
+    if (stack) {
+      process.env.BPMN_RELAY_TEST_SERVERS = JSON.stringify(stack.addresses)
+      await runFiles(chosen, 2)
+    }
     if (total.failed > 0) await keepLogs(dataFolder)
+  } finally {
     await cleanUp()
   }
 }
@@ -103,11 +106,9 @@ async function runFiles(chosen: string[], concurrency: number): Promise<void> {
 }
 
 async function keepLogs(dataFolder: string): Promise<void> {
-  const all = await readdir(dataFolder, { recursive: true })
-  for (const file of all.filter((each) => each.endsWith('.log'))) {
-    await cp(path.join(dataFolder, file), path.join(logFolder, file))
-  }
-  console.log(`The logs of the servers are in ${logFolder}`)
+  const logs = (await readdir(dataFolder, { recursive: true })).filter((file) => file.endsWith('.log'))
+  for (const file of logs) await cp(path.join(dataFolder, file), path.join(logFolder, file))
+  if (logs.length > 0) console.log(`The logs of the servers are in ${logFolder}`)
 }
 
 function fail(message: string): never {
