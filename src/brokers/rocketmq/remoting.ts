@@ -41,15 +41,17 @@ export class RemotingWire implements Wire<Queue> {
   }
 
   async route(topic: string, timeoutMs: number): Promise<Route<Queue>> {
-    const halfMs = timeoutMs / 2
+    const partMs = timeoutMs / 3
+    const physical = withNamespace(topic, this.#settings)
     try {
-      return {
-        queues: writable(await this.#askForRoute(withNamespace(topic, this.#settings), halfMs), topic),
-        provisional: false,
-      }
+      return { queues: writable(await this.#askForRoute(physical, partMs), topic), provisional: false }
     } catch (error) {
-      if (!(error instanceof RelayError && error.code === 'TOPIC_UNKNOWN')) throw error
-      return { queues: await this.#queuesToBe(topic, halfMs, error), provisional: true }
+      if (!isTopicUnknown(error)) throw error
+      const queues = await this.#queuesToBe(topic, partMs)
+      if (queues) return { queues, provisional: true }
+      // A name server forgets the topics of brokers that are down, which is no reason to refuse a message for good.
+      await this.#masters(partMs)
+      throw error
     }
   }
 
@@ -89,10 +91,7 @@ export class RemotingWire implements Wire<Queue> {
   /** A name server accepts anybody, so every master broker is asked for a sign of life as well. */
   async check(timeoutMs: number): Promise<void> {
     const halfMs = timeoutMs / 2
-    const { brokerDatas } = await this.#askForRoute(SELF_TEST_TOPIC, halfMs)
-    const masters = brokerDatas
-      .map(({ brokerAddrs }) => brokerAddrs[MASTER])
-      .filter((address) => address !== undefined)
+    const masters = await this.#masters(halfMs)
     const group = withNamespace(this.#settings.producerGroup, this.#settings)
     const heartbeat = { clientID: group, producerDataSet: [{ groupName: group }], consumerDataSet: [] }
     await Promise.all(
@@ -129,14 +128,34 @@ export class RemotingWire implements Wire<Queue> {
     )
   }
 
-  async #queuesToBe(topic: string, timeoutMs: number, unknown: RelayError): Promise<Queue[]> {
+  /** The queues brokers will give a topic with its first message; undefined: they create none. */
+  async #queuesToBe(topic: string, timeoutMs: number): Promise<Queue[] | undefined> {
     try {
       const queues = writable(await this.#askForRoute(AUTO_CREATE_TOPIC, timeoutMs), topic)
       return queues.filter((queue) => queue.id < AUTO_CREATED_QUEUES)
     } catch (error) {
-      throw error instanceof RelayError && error.code === 'TOPIC_UNKNOWN' ? unknown : error
+      if (isTopicUnknown(error)) return undefined
+      throw error
     }
   }
+
+  /** Addresses of all running master brokers. @throws RelayError BROKER_UNAVAILABLE when there is none. */
+  async #masters(timeoutMs: number): Promise<string[]> {
+    let route: RouteData | undefined
+    try {
+      route = await this.#askForRoute(SELF_TEST_TOPIC, timeoutMs)
+    } catch (error) {
+      if (!isTopicUnknown(error)) throw error
+    }
+    const masters = (route?.brokerDatas ?? []).flatMap(({ brokerAddrs }) => brokerAddrs[MASTER] ?? [])
+    if (masters.length > 0) return masters
+    const names = this.#settings.addresses.join(';')
+    throw new RelayError('BROKER_UNAVAILABLE', `the name server at ${names} knows no running broker`)
+  }
+}
+
+function isTopicUnknown(error: unknown): boolean {
+  return error instanceof RelayError && error.code === 'TOPIC_UNKNOWN'
 }
 
 /** @throws RelayError BROKER_UNAVAILABLE when no master broker takes messages for the topic. */
