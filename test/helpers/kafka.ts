@@ -49,22 +49,26 @@ export async function readTopic(
   const messages: ReadMessage[] = []
   if (left.size === 0) return messages
   const consumer = client(bootstrapServers).consumer({ groupId: `test-${randomUUID()}` })
-  await consumer.connect()
-  await consumer.subscribe({ topic, fromBeginning: true })
-  await new Promise<void>((resolve, reject) => {
-    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
-    consumer
-      .run({
-        eachMessage: async ({ partition, message }) => {
-          messages.push({ ...message, partition })
-          if (BigInt(message.offset) + 1n === BigInt(left.get(partition) ?? 0)) left.delete(partition)
-          if (left.size === 0) resolve()
-        },
-      })
-      .catch(reject)
-  })
-  await consumer.disconnect()
-  return messages
+  try {
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await new Promise<void>((resolve, reject) => {
+      // A broker that has just started cannot serve groups yet; kafkajs then tries again by itself.
+      consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || reject(payload.error))
+      consumer
+        .run({
+          eachMessage: async ({ partition, message }) => {
+            messages.push({ ...message, partition })
+            if (BigInt(message.offset) + 1n === BigInt(left.get(partition) ?? 0)) left.delete(partition)
+            if (left.size === 0) resolve()
+          },
+        })
+        .catch(reject)
+    })
+    return messages
+  } finally {
+    await consumer.disconnect()
+  }
 }
 
 /** The ends of all partitions, once each has a leader that knows it is the leader. */
