@@ -37,7 +37,7 @@ export function settingFields(schema: unknown, prefix = ''): SettingField[] {
       path,
       type: node.type ?? 'string',
       choices,
-      text: [node.title, node.description].filter((part) => part !== undefined).join('. '),
+      text: sentences(node.title, node.description),
       default: node.default === undefined ? undefined : JSON.stringify(node.default),
       secret: node.secret ?? false,
     }
@@ -98,6 +98,10 @@ function put(target: Record<string, unknown>, [name = '', ...rest]: string[], va
     inner !== null && typeof inner === 'object' ? Object.fromEntries(Object.entries(inner)) : {}
   put(copy, rest, value)
   target[name] = copy
+}
+
+function sentences(...parts: (string | undefined)[]): string {
+  return parts.flatMap((part) => (part ? [part.endsWith('.') ? part : `${part}.`] : [])).join(' ')
 }
 
 /** Every single value of nested settings with its path. */

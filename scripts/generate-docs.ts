@@ -1,0 +1,8 @@
+// Writes the generated parts of the documentation.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { CONFIGURATION_PAGE, configurationPage, ERRORS_PAGE, errorsPage } from './doc-pages.js'
+
+const root = new URL('../', import.meta.url)
+writeFileSync(new URL(CONFIGURATION_PAGE, root), configurationPage())
+const errors = new URL(ERRORS_PAGE, root)
+writeFileSync(errors, errorsPage(readFileSync(errors, 'utf8')))
