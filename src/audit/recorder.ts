@@ -4,7 +4,7 @@ import type { Log } from '../core/log.js'
 import { pause } from '../core/time-limit.js'
 import { type Database, sqlState } from '../db/database.js'
 import { ensureAuditPartitions, isMissingPartition } from '../db/partitions.js'
-import type { CallRecord } from './call-record.js'
+import type { AuditRow, CallRecord } from './call-record.js'
 import { RECORD_STATEMENT, recordParameters } from './record-statement.js'
 
 /** Rows of one statement at most: enough to share the round trip, few enough to keep it short. */
@@ -13,7 +13,10 @@ const FIRST_BACK_OFF_MS = 50
 const LONGEST_BACK_OFF_MS = 1000
 const SETTLED_PATIENCE_MS = 10_000
 
-type Item = { kind: 'call'; record: CallRecord } | { kind: 'settled'; jobKey: string; deadline: number }
+/** Longest wait of settled marks for records to go along with: a commit of their own would double the commits. */
+const MARKS_WAIT_MS = 500
+
+type Item = { kind: 'call'; record: CallRecord } | { kind: 'settled'; jobKeys: string[]; deadline: number }
 
 export interface Recorder {
   /**
@@ -86,14 +89,17 @@ export function createRecorder(options: {
       requestId: item.record.audit.requestId,
       reason: messageOf(reason),
     })
-    const audit = { ...item.record.audit, request: null, response: null, errorText: null, destination: null }
-    try {
-      await writeOnce([{ kind: 'call', record: { ...item.record, audit } }])
-      return { ok: true, value: undefined }
-    } catch (error) {
-      if (!isDataError(error)) throw error
-      return { ok: false, error: asInternal(error) }
+    let refusal = reason
+    for (const record of reducedForms(item.record, item.record.audit)) {
+      try {
+        await writeOnce([{ kind: 'call', record }])
+        return { ok: true, value: undefined }
+      } catch (error) {
+        if (!isDataError(error)) throw error
+        refusal = error
+      }
     }
+    return { ok: false, error: asInternal(refusal) }
   }
 
   async function writeOnce(items: Item[]): Promise<void> {
@@ -101,7 +107,7 @@ export function createRecorder(options: {
     const settledKeys: string[] = []
     for (const item of items) {
       if (item.kind === 'call') records.push(item.record)
-      else settledKeys.push(item.jobKey)
+      else settledKeys.push(...item.jobKeys)
     }
     const parameters = recordParameters({ records, settledKeys, engineName, worker })
     try {
@@ -120,29 +126,58 @@ export function createRecorder(options: {
     )
     if (keys.length === 0) return items
     try {
-      const rows = await database.query<{ job_key: string; attempts: number }>(
-        'SELECT job_key, attempts FROM publish_ledger WHERE engine = $1 AND job_key = ANY($2::bigint[])',
+      const rows = await database.query<{ job_key: string; attempts: number; receipt: string | null }>(
+        'SELECT job_key, attempts, receipt FROM publish_ledger WHERE engine = $1 AND job_key = ANY($2::bigint[])',
         [engineName, keys],
       )
-      const recorded = new Map(rows.map(({ job_key, attempts }) => [job_key, attempts]))
+      const known = new Map(rows.map((row) => [row.job_key, row]))
       return items.filter((item) => {
         const ledger = item.kind === 'call' ? item.record.ledger : null
-        return ledger === null || recorded.get(ledger.jobKey) !== ledger.attempts
+        const row = ledger && known.get(ledger.jobKey)
+        // A failure leaves an earlier receipt in place; a receipt, though, must be this one.
+        const isRecorded =
+          row?.attempts === ledger?.attempts && (ledger?.receipt === null || row?.receipt === ledger?.receipt)
+        return !row || !isRecorded
       })
     } catch {
       return items
     }
   }
 
+  let marks: { jobKeys: string[]; send: () => void; sent: Promise<void> } | undefined
+
+  function collectMarks() {
+    const jobKeys: string[] = []
+    let send = () => {}
+    const sent = new Promise<void>((resolve) => {
+      const timer = setTimeout(() => send(), MARKS_WAIT_MS)
+      send = () => {
+        marks = undefined
+        clearTimeout(timer)
+        const deadline = performance.now() + SETTLED_PATIENCE_MS
+        writes
+          .add({ kind: 'settled', jobKeys, deadline })
+          .catch((error: unknown) => log.debug('ledger rows stay unsettled', { reason: messageOf(error) }))
+          .then(resolve)
+      }
+    })
+    return { jobKeys, send, sent }
+  }
+
   return {
-    write: (record) => writes.add({ kind: 'call', record }),
-    settled: (jobKey) =>
-      writes
-        .add({ kind: 'settled', jobKey, deadline: performance.now() + SETTLED_PATIENCE_MS })
-        .catch((error: unknown) =>
-          log.debug('a ledger row stays unsettled', { jobKey, reason: messageOf(error) }),
-        ),
-    flush: () => writes.idle(),
+    write(record) {
+      marks?.send()
+      return writes.add({ kind: 'call', record })
+    },
+    settled(jobKey) {
+      marks ??= collectMarks()
+      marks.jobKeys.push(jobKey)
+      return marks.sent
+    },
+    flush() {
+      marks?.send()
+      return writes.idle()
+    },
   }
 }
 
@@ -150,9 +185,36 @@ function deadlineOf(item: Item): number {
   return item.kind === 'call' ? item.record.deadline : item.deadline
 }
 
-/** Class 22: a value does not fit its type. Class 23: a constraint refuses it. */
+/** What is tried of a record that Postgres refuses: without what the task gave, then what no value of it can spoil. */
+function reducedForms(record: CallRecord, audit: AuditRow): CallRecord[] {
+  const withoutPayload = { ...audit, request: null, response: null, errorText: null, destination: null }
+  const { requestId, source, operation, status, errorCode, durationMs, attempt } = audit
+  const bare = { ...NOTHING_KNOWN, requestId, source, operation, status, errorCode, durationMs, attempt }
+  return [
+    { ...record, audit: withoutPayload },
+    { ...record, audit: bare, sample: null },
+  ]
+}
+
+const NOTHING_KNOWN = {
+  adapterId: null,
+  adapterName: null,
+  adapterKind: null,
+  destination: null,
+  receipt: null,
+  errorText: null,
+  processInstanceKey: null,
+  processId: null,
+  processVersion: null,
+  elementId: null,
+  jobKey: null,
+  request: null,
+  response: null,
+}
+
+/** Class 22: a value does not fit its type. 23: a constraint refuses it. 54: it is too long, e.g. for an index. */
 function isDataError(error: unknown): boolean {
-  return /^2[23]/.test(sqlState(error) ?? '')
+  return /^(22|23|54)/.test(sqlState(error) ?? '')
 }
 
 function asInternal(reason: unknown): RelayError {

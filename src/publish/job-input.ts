@@ -1,4 +1,4 @@
-import { v5 as uuidv5 } from 'uuid'
+import { hash } from 'node:crypto'
 import type { HeaderValue, MessageInput } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import { decodeBase64 } from '../core/base64.js'
@@ -28,7 +28,7 @@ export interface JobInput {
 }
 
 const COMMON_INPUTS = ['adapterId', 'topic', 'message', 'requestId', 'traceparent'] as const
-const REQUEST_ID_NAMESPACE = 'b6f1d3ce-5a52-4a52-8f0c-0f6a5d2f9a10'
+const REQUEST_ID_NAMESPACE = Buffer.from('b6f1d3ce5a524a528f0c0f6a5d2f9a10', 'hex')
 const DEFAULT_RETRY_BACK_OFF_MS = 30_000
 /** Result variables and request ids travel through headers, logs and indexes. */
 const REQUEST_ID = /^[\x21-\x7e]{1,200}$/
@@ -145,16 +145,21 @@ export class InputReader {
   }
 }
 
-/** The request id of a job: given by the task, or derived from engine and job key, the same on every redelivery. */
-export function requestIdOf(reader: InputReader, engineName: string, job: Job): string {
+/** The request id the task gives. @throws RelayError INPUT_INVALID */
+export function requestIdOf(reader: InputReader): string | undefined {
   const given = reader.optionalText('requestId')
-  if (given === undefined) return defaultRequestId(engineName, job)
-  if (REQUEST_ID.test(given)) return given
+  if (given === undefined || REQUEST_ID.test(given)) return given
   throw wrong('requestId', given, '1 to 200 visible ASCII characters without blanks')
 }
 
+/** Derived from engine name and job key: the same on every redelivery. A UUID of version 5. */
 export function defaultRequestId(engineName: string, job: Job): string {
-  return uuidv5(`${engineName}/${job.key}`, REQUEST_ID_NAMESPACE)
+  const name = Buffer.from(`${engineName}/${job.key}`)
+  const bytes = hash('sha1', Buffer.concat([REQUEST_ID_NAMESPACE, name]), 'buffer')
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  const digits = bytes.toString('hex', 0, 16)
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12, 16)}-${digits.slice(16, 20)}-${digits.slice(20)}`
 }
 
 /** @throws RelayError INPUT_INVALID naming the input, its value and what would be right. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { OutboundMessage } from '../brokers/broker.js'
 import { batching, type ItemResult } from '../core/batching.js'
 import type { Log } from '../core/log.js'
@@ -69,13 +69,16 @@ export function createLedger(database: Pick<Database, 'query'>, engineName: stri
   return { find: (job) => lookups.add(job) }
 }
 
+const NO_VALUE = Buffer.from('\0null')
+// Apart from an empty value, and from a key that ends like this one's payload begins.
+const VALUE_FOLLOWS = Buffer.from('\0value')
+
 /** Tells messages apart: adapter, topic, key and payload. */
 export function fingerprintOf(adapterId: string, message: OutboundMessage): string {
-  const hash = createHash('sha1').update(`${adapterId}\n${message.topic}\n`)
-  for (const key of message.keys ?? []) hash.update(`${key}\n`)
-  if (message.key) hash.update(message.key)
-  // Apart from an empty value, and from a key that ends like this one's payload begins.
-  hash.update(message.value === null ? '\0null' : '\0value')
-  if (message.value !== null) hash.update(message.value)
-  return hash.digest('base64url')
+  const { topic, keys = [], key, value } = message
+  const parts: Buffer[] = [Buffer.from([adapterId, topic, ...keys, ''].join('\n'))]
+  if (key) parts.push(key)
+  if (value === null) parts.push(NO_VALUE)
+  else parts.push(VALUE_FOLLOWS, value)
+  return hash('sha1', Buffer.concat(parts), 'base64url')
 }

@@ -67,7 +67,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
 
   async function publish(call: Call, earlier: EarlierPublish): Promise<Outcome> {
     const { job, reader, driver } = call
-    call.requestId = requestIdOf(reader, engine.name, job)
+    call.requestId = requestIdOf(reader) ?? call.requestId
     call.retryBackOffMs = retryBackOffOf(job)
     const input = parseJobInput(reader, driver)
     call.input = input

@@ -232,7 +232,7 @@ describe('message', () => {
 describe('the request id', () => {
   const idOf = (given: unknown) => {
     const job = jobWith({ variables: JSON.stringify({ requestId: given }) })
-    return requestIdOf(new InputReader(job), 'engine-a', job)
+    return requestIdOf(new InputReader(job)) ?? defaultRequestId('engine-a', job)
   }
 
   it('is the given one', () => {
