@@ -28,7 +28,9 @@ WITH audit AS (
     (fingerprint, receipt) = (
       SELECT CASE WHEN keep THEN known.fingerprint ELSE excluded.fingerprint END,
              CASE WHEN keep THEN known.receipt ELSE excluded.receipt END
-      FROM (SELECT excluded.receipt IS NULL AND known.element_instance_key = excluded.element_instance_key) AS k(keep)),
+      FROM (SELECT excluded.receipt IS NULL
+              AND known.process_instance_key = excluded.process_instance_key
+              AND known.element_instance_key = excluded.element_instance_key) AS k(keep)),
     at = now(),
     settled_at = NULL
 ), settled AS (

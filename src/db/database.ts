@@ -18,7 +18,8 @@ export interface Database {
   readonly orm: DataSource
   /**
    * Runs one statement. With a `name` it is prepared once per connection.
-   * @throws RelayError DATABASE_AWAY when Postgres cannot be reached or does not answer in time; the driver's own
+   * @throws RelayError DATABASE_AWAY when Postgres cannot be reached, does not answer in time or cannot do anything
+   * just now; the driver's own
    * error, with its SQLSTATE in `code`, when Postgres refuses the statement.
    */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<Row[]>
@@ -92,7 +93,7 @@ export async function openDatabase(options: DatabaseOptions, log: Log): Promise<
           answeredAt = performance.now()
           throw cause
         }
-        throw new RelayError('DATABASE_AWAY', `Postgres does not answer: ${messageOf(cause)}`, { cause })
+        throw new RelayError('DATABASE_AWAY', `Postgres cannot be used now: ${messageOf(cause)}`, { cause })
       }
     },
     silentForMs: () => performance.now() - answeredAt,
@@ -110,10 +111,11 @@ export function publicUrl(url: string): string {
   return `${protocol}//${hostname}${port ? `:${port}` : ''}${pathname}`
 }
 
-// 08: connection exceptions. 53300: too many connections. 57P01–57P05: shutting down, crashed, starting up,
-// database dropped, idle session closed. 57014: our own statement_timeout, a Postgres too slow to be of use. 25006: a
-// standby after a failover.
-const AWAY_STATES = /^(08...|53300|57P0[1-5]|57014|25006)$/
+// 08: connection exceptions. 40: rolled back for the sake of others, such as in a deadlock. 53: out of connections,
+// memory or disk. 55P03: a lock was not to be had. 57P01–57P05: shutting down, crashed, starting up, database dropped,
+// idle session closed. 57014: our own statement_timeout, a Postgres too slow to be of use. 58: trouble with its disk.
+// 25006: a standby after a failover. None of them is the fault of what was asked.
+const AWAY_STATES = /^(08...|40...|53...|55P03|57P0[1-5]|57014|58...|25006)$/
 
 function isAway(error: unknown): boolean {
   const state = sqlState(error)

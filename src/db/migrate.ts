@@ -17,7 +17,10 @@ export async function migrate(database: Database, log: Log): Promise<string[]> {
 /** Takes back the newest `count` migrations and returns how many there were. Their data is lost. */
 export async function migrateDown(database: Database, count: number): Promise<number> {
   return await underLock(database, async () => {
-    const executed = await database.query('SELECT name FROM schema_migration')
+    const [table] = await database.query<{ there: boolean }>(
+      `SELECT to_regclass('schema_migration') IS NOT NULL AS there`,
+    )
+    const executed = table?.there ? await database.query('SELECT name FROM schema_migration') : []
     const steps = Math.min(count, executed.length)
     for (let step = 0; step < steps; step += 1) await database.orm.undoLastMigration({ transaction: 'each' })
     return steps

@@ -2,6 +2,7 @@ import type { Database } from './database.js'
 import { sqlState } from './database.js'
 
 const DAYS_AHEAD = 7
+const PARTITION_LOCK = 4_771_902_003
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Makes the audit log's day partitions from `from` (default: today, UTC) to a week ahead, where missing. */
@@ -30,20 +31,19 @@ export function isMissingPartition(error: unknown): boolean {
 }
 
 // CREATE TABLE … PARTITION OF would wait for every open writer and queue all others behind it; a table made apart
-// and attached does not. Identity columns cannot be copied; the parent's fills them.
+// and attached does not. Identity columns cannot be copied; the parent's fills them. The lock is against other workers
+// at the same day: who comes second waits and finds the partition there.
 async function createPartition(database: Database, name: string, from: Date, to: Date): Promise<void> {
-  try {
-    await database.query(
-      `CREATE TABLE IF NOT EXISTS ${name} (LIKE sys_audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS EXCLUDING IDENTITY)`,
-    )
-    await database.query(
-      `ALTER TABLE sys_audit_log ATTACH PARTITION ${name} FOR VALUES FROM ('${from.toISOString()}') TO ('${to.toISOString()}')`,
-    )
-  } catch (error) {
-    // Another worker made it at the same moment: duplicate table, already a partition, or its catalogue row.
-    const state = sqlState(error)
-    if (state !== '42P07' && state !== '42809' && state !== '42P17' && state !== '23505') throw error
-  }
+  await database.query(
+    `DO $$ BEGIN
+       PERFORM pg_advisory_xact_lock(${PARTITION_LOCK});
+       CREATE TABLE IF NOT EXISTS ${name} (LIKE sys_audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS EXCLUDING IDENTITY);
+       IF NOT (SELECT relispartition FROM pg_class WHERE oid = '${name}'::regclass) THEN
+         ALTER TABLE sys_audit_log ATTACH PARTITION ${name}
+           FOR VALUES FROM ('${from.toISOString()}') TO ('${to.toISOString()}');
+       END IF;
+     END $$`,
+  )
 }
 
 function startOfDay(date: Date): number {

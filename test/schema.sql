@@ -1,0 +1,108 @@
+CREATE TABLE adapter (
+  id uuid NOT NULL,
+  name text NOT NULL,
+  kind text NOT NULL,
+  address text NOT NULL,
+  description text NOT NULL DEFAULT ''::text,
+  settings jsonb NOT NULL DEFAULT '{}'::jsonb,
+  key_serialization text NOT NULL DEFAULT 'string'::text,
+  value_serialization text NOT NULL DEFAULT 'string'::text,
+  audit_requests boolean NOT NULL DEFAULT true,
+  log_results boolean NOT NULL DEFAULT false,
+  sla_monitoring boolean NOT NULL DEFAULT true,
+  application_id text,
+  application_name text,
+  application_version text,
+  enabled boolean NOT NULL DEFAULT true,
+  managed boolean NOT NULL DEFAULT false,
+  revision integer NOT NULL DEFAULT 1,
+  developers text[] NOT NULL DEFAULT '{}'::text[],
+  maintainers text[] NOT NULL DEFAULT '{}'::text[],
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT adapter_name_key UNIQUE (name),
+  CONSTRAINT adapter_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE environment_variable (
+  name text NOT NULL,
+  value text NOT NULL,
+  secret boolean NOT NULL DEFAULT false,
+  description text NOT NULL DEFAULT ''::text,
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT environment_variable_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE publish_ledger (
+  engine text NOT NULL,
+  job_key bigint NOT NULL,
+  process_instance_key bigint NOT NULL,
+  element_instance_key bigint NOT NULL,
+  fingerprint text NOT NULL,
+  attempts integer NOT NULL DEFAULT 1,
+  receipt text,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  settled_at timestamp with time zone,
+  CONSTRAINT publish_ledger_pkey PRIMARY KEY (engine, job_key)
+) WITH (fillfactor=80);
+
+CREATE TABLE sla_counter (
+  minute timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  process_id text NOT NULL,
+  worker text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_counter_pkey PRIMARY KEY (minute, adapter_id, operation, process_id, worker)
+) WITH (fillfactor=70);
+
+CREATE TABLE sys_audit_log (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  request_id text NOT NULL,
+  source text NOT NULL,
+  operation text NOT NULL,
+  adapter_id uuid,
+  adapter_name text,
+  adapter_kind text,
+  destination text,
+  receipt text,
+  status text NOT NULL,
+  error_code text,
+  error_text text,
+  duration_ms real NOT NULL,
+  attempt integer NOT NULL DEFAULT 1,
+  process_instance_key bigint,
+  process_id text,
+  process_version integer,
+  element_id text,
+  job_key bigint,
+  worker text,
+  actor text,
+  request text,
+  response text,
+  CONSTRAINT sys_audit_log_pkey PRIMARY KEY (at, id)
+) PARTITION BY RANGE (at);
+
+CREATE INDEX publish_ledger_at ON public.publish_ledger USING btree (at);
+CREATE INDEX sys_audit_log_adapter ON ONLY public.sys_audit_log USING btree (adapter_id, at);
+CREATE INDEX sys_audit_log_process_instance ON ONLY public.sys_audit_log USING btree (process_instance_key);
+CREATE INDEX sys_audit_log_request_id ON ONLY public.sys_audit_log USING btree (request_id);
+CREATE INDEX sys_audit_log_trouble ON ONLY public.sys_audit_log USING btree (at) WHERE (status <> 'published'::text);
+
+CREATE OR REPLACE FUNCTION public.bpmn_relay_notify_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      BEGIN
+        PERFORM pg_notify('bpmn_relay_change', TG_TABLE_NAME);
+        RETURN NULL;
+      END $function$;
+
+CREATE TRIGGER adapter_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.adapter FOR EACH STATEMENT EXECUTE FUNCTION bpmn_relay_notify_change();
+CREATE TRIGGER environment_variable_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.environment_variable FOR EACH STATEMENT EXECUTE FUNCTION bpmn_relay_notify_change();
