@@ -35,6 +35,8 @@ test('What a task publishes', async (t) => {
     ['twenty digits in a text', '"12345678901234567890"', '12345678901234567890'],
     ['a decimal', '100.5', '100.5'],
     ['text of several scripts', '"Zürich 北京 😀"', 'Zürich 北京 😀'],
+    ['a NUL', String.raw`"a\u0000b"`, 'a\0b'],
+    ['a text of 900 KB', `"${'é'.repeat(450 * 1024)}"`, 'é'.repeat(450 * 1024)],
     ['an empty text', '""', ''],
     ['true', 'true', 'true'],
     [
@@ -46,7 +48,26 @@ test('What a task publishes', async (t) => {
   for (const [what, json, text] of values) {
     await t.test(`${what} arrives as it was given`, async () => {
       const record = await published({ message: '=given' }, `{"given":${json}}`)
-      assert.equal(String(record.value), text)
+      assert.ok(String(record.value) === text, String(record.value).slice(0, 100))
+    })
+  }
+
+  await t.test('half a surrogate pair arrives as the question mark the engine makes of it', async () => {
+    const record = await published({ message: '=given' }, String.raw`{"given":"a\ud800b"}`)
+    assert.equal(String(record.value), 'a?b')
+  })
+
+  for (const protocol of ['remoting', 'grpc'] as const) {
+    await t.test(`a text of 900 KB arrives over RocketMQ ${protocol}`, async () => {
+      const servers = testServers().rocketmq
+      const address = { remoting: servers.nameServer, grpc: servers.proxyEndpoint }[protocol]
+      const { id: adapterId } = await relay.adapter({ kind: 'rocketmq', address, settings: { protocol } })
+      const topic = await rocketmq.createTopic(nameServer)
+      const inputs = { adapterId, topic, message: '=given' }
+      const text = '北'.repeat(300 * 1024)
+      await relay.processes.run(await relay.deploy('rocketmq', { inputs }), { given: text })
+      const [message] = await rocketmq.readTopic(nameServer, topic, 1)
+      assert.ok(String(message?.body) === text)
     })
   }
 
