@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { Kafka, logLevel } from 'kafkajs'
 import { Type } from 'typebox'
 import type { Bench, Benchmark } from './benchmark.js'
 import { Child } from './child.js'
 import { KAFKA_ADAPTER } from './database.js'
 import { Measured } from './measure.js'
 import { serverCpu } from './server-cpu.js'
+import { createTopic } from './topics.js'
 
 const MAX_IN_FLIGHT = 128
-const PARTITIONS = 3
 const JOBS = 20_000
 const RAW_MESSAGES = 50_000
 const SHARED_JOBS = 3_000
@@ -48,12 +47,12 @@ async function runPart(part: Part, bench: Bench): Promise<void> {
   const { bytes, keyed, heap } = PARTS[part]
   const { bootstrapServers } = bench.servers.kafka
   const { databaseUrl } = bench
-  const [relayTopic, rawTopic, sharedTopic] = await createTopics(bootstrapServers, ['relay', 'raw', 'shared'])
+  const topic = () => createTopic(bootstrapServers, `bench-road-${randomUUID()}`)
   const shared = { databaseUrl, bootstrapServers, bytes, keyed, maxInFlight: MAX_IN_FLIGHT }
   const children = await Promise.all([
-    Child.start('road-relay', { ...shared, topic: relayTopic, adapter: KAFKA_ADAPTER }),
-    Child.start('road-raw', { ...shared, topic: rawTopic }),
-    Child.start('road-shared', { ...shared, topic: sharedTopic }),
+    Child.start('road-relay', { ...shared, topic: await topic(), adapter: KAFKA_ADAPTER }),
+    Child.start('road-raw', { ...shared, topic: await topic() }),
+    Child.start('road-shared', { ...shared, topic: await topic() }),
   ])
   const [relay, raw, naive] = children
   const cpu = await serverCpu(bench.servers)
@@ -96,20 +95,5 @@ async function runPart(part: Part, bench: Bench): Promise<void> {
     }
   } finally {
     await Promise.all(children.map((child) => child.stop()))
-  }
-}
-
-async function createTopics(bootstrapServers: string, names: string[]): Promise<string[]> {
-  const admin = new Kafka({ brokers: [bootstrapServers], logLevel: logLevel.ERROR }).admin()
-  await admin.connect()
-  try {
-    const topics = names.map((name) => `bench-${name}-${randomUUID()}`)
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: topics.map((topic) => ({ topic, numPartitions: PARTITIONS })),
-    })
-    return topics
-  } finally {
-    await admin.disconnect()
   }
 }

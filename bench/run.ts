@@ -22,9 +22,10 @@ import { progressPrinter } from '../src/stack/progress.js'
 import { type StackAddresses, startStack } from '../src/stack/stack.js'
 import { type Benchmark, median } from './benchmark.js'
 import { createDatabase } from './database.js'
+import { engine } from './engine.js'
 import { road } from './road.js'
 
-const BENCHMARKS: Benchmark[] = [road]
+const BENCHMARKS: Benchmark[] = [engine, road]
 
 const Addresses = Type.Object({
   postgres: Type.Object({ url: Type.String() }),

@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
+import os from 'node:os'
 import type { StackAddresses } from '../src/stack/stack.js'
 
 /** Linux counts in hundredths of a second for programs, whatever its own clock. */
@@ -35,6 +36,12 @@ export async function serverCpu(servers: Required<StackAddresses>): Promise<() =
 
 function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(':') + 1))
+}
+
+/** CPU seconds of all cores that were not idle, since the machine started. */
+export function machineCpu(): number {
+  const busy = os.cpus().map(({ times }) => times.user + times.nice + times.sys + times.irq)
+  return busy.reduce((sum, each) => sum + each, 0) / 1000
 }
 
 async function listeningProcesses(): Promise<Map<number, string>> {
