@@ -7,8 +7,10 @@ import type { Job, JobWorker, WorkOptions } from './engine.js'
 const QUIET_ASK = 8
 /** Under load jobs come in one by one; polls a little apart bring them in batches instead of one command each. */
 const POLL_SPACING_MS = 10
-/** How often a full worker looks whether `extraSlots` has grown. */
+/** How often a full worker looks whether `extraSlots` has grown, and how long it waits for slots to ask for together. */
 const FULL_CHECK_MS = 100
+/** A busy engine refuses single polls as a matter of course; as many in a row are worth a line in the log. */
+const FAILURES_TO_TELL = 3
 const FIRST_BACK_OFF_MS = 50
 const LONGEST_BACK_OFF_MS = 5000
 
@@ -56,6 +58,7 @@ export class JobPoller implements JobWorker {
   async stop(graceMs: number): Promise<number> {
     const end = performance.now() + graceMs
     this.#stopping.abort()
+    this.#wake()
     // Not cut off: jobs already on their way in a cut stream would wait out their job timeout.
     await Promise.all(this.#loops)
     await Promise.all(this.#givingBack)
@@ -75,7 +78,6 @@ export class JobPoller implements JobWorker {
       const ask = await this.#reserve(Math.max(this.#quietAsk, received * 2))
       if (ask === 0) return
       const startedAt = performance.now()
-      received = 0
       let over = false
       let arrived = 0
       let restMs: number
@@ -87,20 +89,20 @@ export class JobPoller implements JobWorker {
           }
           for (const job of jobs) this.#take(job)
         })
-        if (failures > 0) log.info('polling the engine works again', { type })
+        if (failures >= FAILURES_TO_TELL) log.info('polling the engine works again', { type })
         failures = 0
+        received = arrived
         this.#lastPollAt.set(type, performance.now())
         restMs = POLL_SPACING_MS - (performance.now() - startedAt)
       } catch (error) {
         failures += 1
-        log[failures === 1 ? 'warn' : 'debug']('polling the engine failed; trying again', {
+        log[failures === FAILURES_TO_TELL ? 'warn' : 'debug']('polling the engine failed; trying again', {
           type,
           reason: messageOf(error),
         })
         restMs = backOffMs(failures)
       } finally {
         over = true
-        received = arrived
         this.#reserved -= ask - arrived
         this.#wake()
       }
@@ -146,12 +148,20 @@ export class JobPoller implements JobWorker {
     return turn
   }
 
-  /** Waits until a quarter of the slots is free: asking for each freed slot by itself would cost a command a job. */
+  /**
+   * Waits until a quarter of the slots is free: asking for each freed slot by itself would cost a command a job. Where
+   * slots free up slowly, some are enough after a while.
+   */
   async #roomFor(signal: AbortSignal): Promise<void> {
-    const enough = Math.max(1, Math.min(this.#quietAsk, Math.floor(this.#options.maxInFlight / 4)))
-    while (!signal.aborted && this.#free() < enough) {
-      await Promise.race([this.#slotFreed(), pause(FULL_CHECK_MS, signal)])
-    }
+    const quarter = Math.max(1, Math.floor(this.#options.maxInFlight / 4))
+    if (this.#free() >= quarter) return
+    let enough = quarter
+    const patience = setInterval(() => {
+      enough = Math.min(this.#quietAsk, quarter)
+      this.#wake()
+    }, FULL_CHECK_MS)
+    while (!signal.aborted && this.#free() < enough) await this.#slotFreed()
+    clearInterval(patience)
   }
 
   #slotFreed(): Promise<void> {
