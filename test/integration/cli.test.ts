@@ -1,0 +1,437 @@
+import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { describe, it, type TestContext } from 'node:test'
+import type { AuditRow } from '../../src/audit/call-record.js'
+import { createRecorder } from '../../src/audit/recorder.js'
+import { silentLog } from '../../src/core/log.js'
+import { openDatabase } from '../../src/db/database.js'
+import { type CommandLine, commandLine, ended } from '../helpers/cli.js'
+
+const KAFKA = ['--kind', 'kafka', '--address', '127.0.0.1:9092']
+const ORDERS = ['adapter', 'create', '--name', 'orders', ...KAFKA]
+
+async function ok(cli: CommandLine, args: string[], stdin?: string): Promise<string> {
+  const { code, stdout, stderr } = await cli.run(args, stdin === undefined ? {} : { stdin })
+  assert.equal(code, 0, stderr)
+  return stdout
+}
+
+async function refused(cli: CommandLine, args: string[], code: number, ...expected: RegExp[]): Promise<void> {
+  const result = await cli.run(args)
+  assert.equal(result.code, code, result.stderr)
+  assert.equal(result.stdout, '')
+  assert.doesNotMatch(result.stderr, /\n\s+at /, 'a stack trace is for faults of the program only')
+  for (const text of expected) assert.match(result.stderr, text)
+}
+
+describe('the command line', () => {
+  it('shows help without a database', async (t) => {
+    const cli = await commandLine(t)
+    const { code, stdout } = await cli.run(['--help'], {
+      env: { DATABASE_URL: 'postgres://127.0.0.1:1/none' },
+    })
+    assert.equal(code, 0)
+    assert.match(stdout, /Examples:/)
+  })
+
+  it('answers an unknown command with exit code 2', async (t) => {
+    await refused(await commandLine(t), ['adaptr'], 2, /unknown command 'adaptr'/)
+  })
+
+  it('says which variable of the configuration is wrong and what would be right', async (t) => {
+    const cli = await commandLine(t)
+    const { code, stderr } = await cli.run(['env', 'list'], { env: { BPMN_RELAY_MAX_IN_FLIGHT: 'many' } })
+    assert.equal(code, 1)
+    assert.match(stderr, /^CONFIG_INVALID: BPMN_RELAY_MAX_IN_FLIGHT is "many": use a whole number from 1/)
+  })
+
+  it('does not repeat the password of a database it cannot reach', async (t) => {
+    const cli = await commandLine(t)
+    const env = { DATABASE_URL: 'postgres://relay:pa55word@127.0.0.1:1/relay' }
+    const { code, stderr } = await cli.run(['env', 'list'], { env })
+    assert.equal(code, 1)
+    assert.match(stderr, /^DATABASE_UNREACHABLE: Postgres at postgres:\/\/127\.0\.0\.1:1\/relay/)
+    assert.doesNotMatch(stderr, /pa55word/)
+  })
+
+  it('shows the cause of an error at debug level', async (t) => {
+    const cli = await commandLine(t)
+    const env = { DATABASE_URL: 'postgres://127.0.0.1:1/none', BPMN_RELAY_LOG_LEVEL: 'debug' }
+    assert.match((await cli.run(['env', 'list'], { env })).stderr, /caused by .*ECONNREFUSED/)
+  })
+})
+
+describe('migrate', () => {
+  it('brings a new database up to date and finds nothing to do the second time', async (t) => {
+    const cli = await commandLine(t)
+    assert.match(await ok(cli, ['migrate']), /^Migrations run: \d+\.\n$/)
+    assert.equal(await ok(cli, ['migrate']), 'The schema is up to date.\n')
+  })
+
+  it('takes a migration back when told so', async (t) => {
+    const cli = await commandLine(t)
+    await ok(cli, ['migrate'])
+    assert.equal(await ok(cli, ['migrate', '--down', '1', '--yes']), 'Migrations taken back: 1.\n')
+    assert.equal(await ok(cli, ['migrate']), 'Migrations run: 1.\n')
+  })
+
+  it('does not take anything back unasked where there is no terminal', async (t) => {
+    await refused(await commandLine(t), ['migrate', '--down', '1'], 2, /add --yes/)
+  })
+})
+
+describe('adapter', () => {
+  it('is created, listed, shown by name and deleted', async (t) => {
+    const cli = await commandLine(t)
+    assert.match(
+      await ok(cli, [...ORDERS, '--description', '订单']),
+      /Adapter "orders" is made: id [\w-]{36}/,
+    )
+    assert.match(await ok(cli, ['adapter', 'list']), /^orders +kafka +127\.0\.0\.1:9092 +yes +订单$/m)
+    assert.match(await ok(cli, ['adapter', 'show', 'orders']), /^keySerialization +string$/m)
+    assert.match(await ok(cli, ['adapter', 'delete', 'orders', '--yes']), /"orders" is deleted/)
+    assert.match(await ok(cli, ['adapter', 'list']), /No adapters yet/)
+  })
+
+  it('is shown by its id too', async (t) => {
+    const cli = await commandLine(t)
+    const [, id = ''] = /id (\S+)\.$/m.exec(await ok(cli, ORDERS)) ?? []
+    assert.equal(JSON.parse(await ok(cli, ['adapter', 'show', id, '--json'])).name, 'orders')
+  })
+
+  it('prints nothing but JSON with --json, even when it migrates on the way', async (t) => {
+    const cli = await commandLine(t)
+    assert.deepEqual(JSON.parse(await ok(cli, ['adapter', 'list', '--json'])), [])
+  })
+
+  it('gets settings of the types its kind gives them', async (t) => {
+    const cli = await commandLine(t)
+    await ok(cli, [...ORDERS, '--setting', 'acks=leader', 'requestTimeoutMs=5000', 'ssl.enabled=true'])
+    assert.deepEqual(JSON.parse(await ok(cli, ['adapter', 'show', 'orders', '--json'])).settings, {
+      acks: 'leader',
+      requestTimeoutMs: 5000,
+      ssl: { enabled: true },
+    })
+  })
+
+  it('gets its switches from the flags', async (t) => {
+    const cli = await commandLine(t)
+    await ok(cli, [...ORDERS, '--no-audit', '--no-sla', '--log-results', '--disabled'])
+    const shown = JSON.parse(await ok(cli, ['adapter', 'show', 'orders', '--json']))
+    assert.deepEqual(
+      [shown.auditRequests, shown.slaMonitoring, shown.logResults, shown.enabled],
+      [false, false, true, false],
+    )
+  })
+
+  it('never shows a secret setting, but the reference to a secret variable', async (t) => {
+    const cli = await commandLine(t)
+    await ok(cli, ['env', 'set', 'PASSWORD', '-', '--secret'], 'behind-env\n')
+    const sasl = ['--setting', 'sasl.mechanism=plain', 'sasl.username=relay']
+    await ok(cli, [...ORDERS, ...sasl, 'sasl.password=in-the-open'])
+    await ok(cli, ['adapter', 'create', '--name', 'news', ...KAFKA, ...sasl, 'sasl.password=@env(PASSWORD)'])
+    const outputs = await Promise.all(
+      [
+        ['adapter', 'show', 'orders'],
+        ['adapter', 'show', 'orders', '--json'],
+        ['adapter', 'list', '--json'],
+        ['adapter', 'show', 'news'],
+        ['env', 'list'],
+        ['env', 'list', '--json'],
+      ].map((args) => cli.run(args, { env: { BPMN_RELAY_LOG_LEVEL: 'debug' } })),
+    )
+    for (const { stdout, stderr } of outputs) {
+      assert.doesNotMatch(stdout + stderr, /in-the-open|behind-env|sealed:/)
+    }
+    assert.match(outputs[0]?.stdout ?? '', /^settings\.sasl\.password +\(secret\)$/m)
+    assert.match(outputs[3]?.stdout ?? '', /^settings\.sasl\.password +@env\(PASSWORD\)$/m)
+  })
+
+  it('explains the settings of a kind without a database', async (t) => {
+    const cli = await commandLine(t)
+    const env = { DATABASE_URL: 'postgres://127.0.0.1:1/none' }
+    const { stdout } = await cli.run(['adapter', 'settings', 'rocketmq'], { env })
+    assert.match(stdout, /^secretKey \(string, secret\)$/m)
+  })
+
+  const refusals: [why: string, args: string[], code: number, ...expected: RegExp[]][] = [
+    [
+      'an unknown setting',
+      [...ORDERS, '--setting', 'ack=all'],
+      1,
+      /^SETTINGS_INVALID: setting ack is unknown to kafka: use one of .*\backs\b/m,
+    ],
+    [
+      'a setting without a value',
+      [...ORDERS, '--setting', 'acks'],
+      1,
+      /SETTINGS_INVALID: .*"acks" has no "="/,
+    ],
+    [
+      'a setting of the wrong type',
+      [...ORDERS, '--setting', 'idempotent=maybe'],
+      1,
+      /SETTINGS_INVALID: setting idempotent is "maybe": use true or false/,
+    ],
+    [
+      'settings that contradict each other',
+      [...ORDERS, '--setting', 'acks=none', 'idempotent=true'],
+      1,
+      /SETTINGS_INVALID: .*idempotent.*acks/,
+    ],
+    [
+      'an unknown kind',
+      ['adapter', 'create', '--name', 'x', '--kind', 'rabbit', '--address', 'h:1'],
+      1,
+      /SETTINGS_INVALID: kind "rabbit" is unknown: use one of kafka, rocketmq/,
+    ],
+    [
+      'a variable that does not exist',
+      ['adapter', 'create', '--name', 'x', '--kind', 'kafka', '--address', '@env(NOWHERE)'],
+      1,
+      /ENV_UNKNOWN: .*"NOWHERE".*bpmn-relay env set NOWHERE/,
+    ],
+    [
+      'another formula than @env in the address',
+      ['adapter', 'create', '--name', 'x', '--kind', 'kafka', '--address', '@secret(KAFKA)'],
+      1,
+      /SETTINGS_INVALID: .*@secret\(…\): only @env\(NAME\) is known/,
+    ],
+    [
+      'an address without a port',
+      ['adapter', 'create', '--name', 'x', '--kind', 'kafka', '--address', 'kafka'],
+      1,
+      /SETTINGS_INVALID: .*"kafka".*host:port/,
+    ],
+    [
+      'an unknown serialization',
+      [...ORDERS, '--key-serialization', 'avro'],
+      1,
+      /"avro": use one of string, json, bytes/,
+    ],
+    [
+      'a settings file that is not there',
+      [...ORDERS, '--settings-file', 'none.json'],
+      1,
+      /none\.json cannot be used/,
+    ],
+    ['a missing address', ['adapter', 'create', '--name', 'x', '--kind', 'kafka'], 2, /--address/],
+    ['showing one that is not there', ['adapter', 'show', 'gone'], 1, /NOT_FOUND: .*"gone".*adapter list/],
+    ['deleting one that is not there', ['adapter', 'delete', 'gone', '--yes'], 1, /NOT_FOUND: .*"gone"/],
+    ['deleting unasked without a terminal', ['adapter', 'delete', 'orders'], 2, /add --yes/],
+    ['listing calls from a wrong time on', ['audit', 'list', '--since', 'yesterday'], 2, /30m, 1h or 7d/],
+    [
+      'listing calls of a wrong status',
+      ['audit', 'list', '--status', 'lost'],
+      2,
+      /published, rejected, failed/,
+    ],
+    ['listing no calls', ['audit', 'list', '--limit', '0'], 2, /whole number from 1/],
+    ['calls of an instance without a key', ['audit', 'list', '--process-instance', 'x'], 2, /key of digits/],
+    ['counters from a wrong time on', ['sla', 'show', '--since', '1 hour'], 2, /30m, 1h or 7d/],
+    [
+      'a variable with a wrong name',
+      ['env', 'set', 'a b', 'x'],
+      1,
+      /SETTINGS_INVALID: "a b" cannot name a variable/,
+    ],
+    ['deleting a variable that is not there', ['env', 'delete', 'NOWHERE'], 1, /NOT_FOUND: .*"NOWHERE"/],
+  ]
+  for (const [why, args, code, ...expected] of refusals) {
+    it(`refuses ${why}, with the cure`, async (t) => {
+      await refused(await commandLine(t), args, code, ...expected)
+    })
+  }
+
+  it('is refused under a name that is taken', async (t) => {
+    const cli = await commandLine(t)
+    await ok(cli, ORDERS)
+    await refused(cli, ORDERS, 1, /^NAME_TAKEN: .*"orders" already: choose another name/)
+  })
+})
+
+describe('env', () => {
+  it('lists each variable with the adapters that use it', async (t) => {
+    const cli = await commandLine(t)
+    await ok(cli, ['env', 'set', 'KAFKA', '127.0.0.1:9092', '--description', 'brokers'])
+    await ok(cli, ['adapter', 'create', '--name', 'orders', '--kind', 'kafka', '--address', '@env(KAFKA)'])
+    assert.deepEqual(JSON.parse(await ok(cli, ['env', 'list', '--json'])), [
+      { name: 'KAFKA', value: '127.0.0.1:9092', secret: false, description: 'brokers', usedBy: ['orders'] },
+    ])
+  })
+
+  it('deletes a variable in use only by force', async (t) => {
+    const cli = await commandLine(t)
+    await ok(cli, ['env', 'set', 'KAFKA', '127.0.0.1:9092'])
+    await ok(cli, ['adapter', 'create', '--name', 'orders', '--kind', 'kafka', '--address', '@env(KAFKA)'])
+    await refused(cli, ['env', 'delete', 'KAFKA'], 1, /^ENV_IN_USE: "KAFKA" is used by "orders": .*--force/)
+    await ok(cli, ['env', 'delete', 'KAFKA', '--force'])
+    assert.deepEqual(JSON.parse(await ok(cli, ['env', 'list', '--json'])), [])
+  })
+
+  it('keeps a secret variable secret when it is changed', async (t) => {
+    const cli = await commandLine(t)
+    await ok(cli, ['env', 'set', 'PASSWORD', '-', '--secret'], 'first')
+    await ok(cli, ['env', 'set', 'PASSWORD', '-'], 'second')
+    assert.equal(JSON.parse(await ok(cli, ['env', 'list', '--json']))[0].value, '(secret)')
+  })
+
+  it('tells how to get a master key where a secret needs one', async (t) => {
+    const cli = await commandLine(t)
+    const { code, stderr } = await cli.run(['env', 'set', 'PASSWORD', '-', '--secret'], {
+      stdin: 'x',
+      env: { BPMN_RELAY_MASTER_KEY: '' },
+    })
+    assert.equal(code, 1)
+    assert.match(stderr, /^MASTER_KEY_MISSING: .*BPMN_RELAY_MASTER_KEY.*openssl rand/m)
+  })
+})
+
+describe('audit and sla', () => {
+  it('list the calls that pass the filter, the newest first, as a JSON object a line', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b', status: 'failed' }, { requestId: 'c' }])
+    const lines = (
+      await ok(cli, ['audit', 'list', '--status', 'published', '--since', '1h', '--json'])
+    ).trim()
+    assert.deepEqual(
+      lines.split('\n').map((line) => JSON.parse(line).requestId),
+      ['c', 'a'],
+    )
+  })
+
+  it('find the calls of one process instance, whose key has all its digits', async (t) => {
+    const cli = await commandLine(t)
+    const processInstanceKey = '9223372036854775807'
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b', processInstanceKey }])
+    const found = await ok(cli, ['audit', 'list', '--process-instance', processInstanceKey, '--json'])
+    assert.equal(JSON.parse(found).processInstanceKey, processInstanceKey)
+  })
+
+  it('find calls by adapter, by request id and before a time', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b', adapterName: 'news' }])
+    assert.match(await ok(cli, ['audit', 'list', '--adapter', 'news']), /^AT .*\n.* news .* b$/m)
+    assert.match(await ok(cli, ['audit', 'list', '--request-id', 'a']), /^AT .*\n.* orders .* a$/m)
+    assert.match(await ok(cli, ['audit', 'list', '--until', '1h']), /No calls match/)
+  })
+
+  it('show no more calls than the limit, and say so', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b' }])
+    const { stdout, stderr } = await cli.run(['audit', 'list', '--limit', '1', '--json'])
+    assert.equal(JSON.parse(stdout).requestId, 'b')
+    assert.match(stderr, /Only the newest 1/)
+  })
+
+  it('keep text from outside from commanding the terminal', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [
+      { status: 'failed', errorCode: 'BROKER_TIMEOUT', errorText: 'a\u001b[31m\nb' },
+    ])
+    assert.match(await ok(cli, ['audit', 'list']), /BROKER_TIMEOUT: a \[31m b$/m)
+  })
+
+  it('sum up calls, errors, holds and durations', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{ durationMs: 10 }, { durationMs: 20, status: 'failed' }, { durationMs: 60 }])
+    await recordCalls(t, cli, [{ durationMs: 30 }], 'another worker')
+    const [row, ...rest] = JSON.parse(await ok(cli, ['sla', 'show', '--json']))
+    assert.deepEqual(rest, [])
+    const { calls, errors, errorRate, held, averageMs, maxMs, processId } = row
+    assert.deepEqual(
+      { calls, errors, errorRate, held, averageMs, maxMs, processId },
+      {
+        calls: 4,
+        errors: 1,
+        errorRate: 0.25,
+        held: 0,
+        averageMs: 30,
+        maxMs: 60,
+        processId: 'order-published',
+      },
+    )
+    assert.ok(row.p50Ms >= 20 && row.p50Ms <= 20 * Math.SQRT2, `p50 is ${row.p50Ms}`)
+    assert.equal(row.p99Ms, 60)
+  })
+})
+
+describe('start', () => {
+  it('ends with 0 after SIGTERM, even while no engine answers', async (t) => {
+    const cli = await commandLine(t)
+    const worker = cli.start(['start'], { ZEEBE_ADDRESS: '127.0.0.1:1' })
+    const end = ended(worker)
+    await printed(worker, 'the engine does not answer yet')
+    worker.kill('SIGTERM')
+    const { code, stderr } = await end
+    assert.equal(code, 0, stderr)
+    assert.match(stderr, /stopped\n$/)
+  })
+
+  it('ends at once after a second signal', async (t) => {
+    const cli = await commandLine(t)
+    const worker = cli.start(['start'], { ZEEBE_ADDRESS: '127.0.0.1:1' })
+    const end = ended(worker)
+    await printed(worker, 'migrated')
+    worker.kill('SIGINT')
+    worker.kill('SIGTERM')
+    assert.ok([130, 143].includes((await end).code ?? 0))
+  })
+})
+
+/** Resolves once a command has printed the text to standard error. */
+function printed(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let seen = ''
+    child.stderr?.on('data', (chunk) => {
+      seen += chunk
+      if (seen.includes(text)) resolve()
+    })
+    child.on('close', () => reject(new Error(`it ended without "${text}": ${seen}`)))
+  })
+}
+
+/** Calls as a worker records them, one after another. */
+async function recordCalls(
+  t: TestContext,
+  { databaseUrl, run }: CommandLine,
+  calls: Partial<AuditRow>[],
+  worker = 'worker',
+): Promise<void> {
+  await run(['adapter', 'list'])
+  const database = await openDatabase({ url: databaseUrl, poolSize: 2, timeoutMs: 5000 }, silentLog)
+  t.after(() => database.close())
+  const recorder = createRecorder({ database, engineName: 'engine', worker, log: silentLog })
+  const deadline = performance.now() + 10_000
+  for (const call of calls) {
+    const audit = { ...CALL, requestId: randomUUID(), ...call }
+    const { adapterId, operation, durationMs, status } = audit
+    const result = status === 'published' ? ('ok' as const) : ('error' as const)
+    const sample = { adapterId, operation, processId: 'order-published', result, durationMs }
+    await recorder.write({ audit, ledger: null, sample, deadline })
+  }
+}
+
+const CALL: AuditRow = {
+  requestId: '',
+  source: 'job',
+  operation: 'publish',
+  adapterId: randomUUID(),
+  adapterName: 'orders',
+  adapterKind: 'kafka',
+  destination: 'topic',
+  receipt: null,
+  status: 'published',
+  errorCode: null,
+  errorText: null,
+  durationMs: 1,
+  attempt: 1,
+  processInstanceKey: '1',
+  processId: 'order-published',
+  processVersion: 1,
+  elementId: 'task',
+  jobKey: '2',
+  request: null,
+  response: null,
+}
