@@ -104,6 +104,7 @@ export async function startService(
       recorder,
       driverOf: (taskType) => known(drivers, taskType),
       unansweredShare,
+      jobTimeoutMs: config.jobTimeoutMs,
       log,
     })
     const worker = engine.work(

@@ -1,3 +1,4 @@
+import type { Adapter } from '../adapters/adapter.js'
 import type { AdapterDirectory } from '../adapters/directory.js'
 import type { Recorder } from '../audit/recorder.js'
 import type { Connections, LiveConnection } from '../brokers/connections.js'
@@ -22,8 +23,13 @@ export interface PublishDependencies {
   driverOf: (taskType: string) => RegisteredDriver
   /** Sends an unanswering broker may keep; further jobs for it wait. */
   unansweredShare: number
+  /** How long the engine leaves a job to this worker, milliseconds. */
+  jobTimeoutMs: number
   log: Log
 }
+
+/** Of a job's timeout may be gone when it arrives: it counts from the start of the poll, which waits this long. */
+const POLL_MS = 1000
 
 /**
  * The outbound sentence of the program, one job at a time:
@@ -81,6 +87,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
     }
     const connection = directory.connection(adapter)
     connections.admit(connection.hash, unansweredShare)
+    assertBudgetFits(adapter, connection, dependencies.jobTimeoutMs)
     assertTimeToSend(job, connection)
     return {
       kind: 'published',
@@ -128,6 +135,16 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
     const outcome: Outcome = error.code === 'INTERNAL' ? { kind: 'rejected', error } : failureOf(error)
     await settle(call, outcome)
   }
+}
+
+/** Without this, jobs of an adapter whose budget never fits would be handed out again and again. */
+function assertBudgetFits(adapter: Adapter, { publishBudgetMs }: LiveConnection, jobTimeoutMs: number): void {
+  const neededMs = publishBudgetMs + POLL_MS
+  if (jobTimeoutMs >= neededMs) return
+  throw new RelayError(
+    'SETTINGS_INVALID',
+    `BPMN_RELAY_JOB_TIMEOUT_MS is ${jobTimeoutMs}, but a send through adapter "${adapter.name}" may take ${publishBudgetMs} ms: set it to ${neededMs} at least, or lower the time limits in the settings of the adapter`,
+  )
 }
 
 /** A send starts only if all its tries fit in what is left: afterwards another worker may hold the job. */

@@ -74,3 +74,15 @@ test('A task', async (t) => {
     assert.deepEqual(await relay.processes.run(processId, { order: 3 }), { order: 3 })
   })
 })
+
+test('An adapter whose sends may outlast the job timeout raises an incident naming both settings', async (t) => {
+  const relay = await createRelay(t)
+  const topic = await kafka.createTopic(testServers().kafka.bootstrapServers)
+  const slow = await relay.adapter({ kind: 'kafka', settings: { requestTimeoutMs: 5000 } })
+  await relay.startWorker({ BPMN_RELAY_JOB_TIMEOUT_MS: '5000' })
+  await relay.processes.start(await relay.deploy('kafka', { inputs: { adapterId: slow.id, topic } }))
+  const failure = await relay.gateway.accepted('fail')
+  assert.equal(failure.retries, 0)
+  assert.match(failure.message, /^SETTINGS_INVALID: .*BPMN_RELAY_JOB_TIMEOUT_MS is 5000/)
+  assert.ok(failure.message.includes(`adapter "${slow.name}"`), failure.message)
+})
