@@ -26,7 +26,7 @@ const needServers = files.filter((file) => WITH_SERVERS.includes(suiteOf(file)))
 const plain = files.filter((file) => !needServers.includes(file))
 
 await rm(logFolder, { recursive: true, force: true })
-if (plain.length > 0) await runFiles(plain, os.availableParallelism())
+await runFiles(plain, os.availableParallelism())
 if (needServers.length > 0) await runWithServers(needServers)
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
@@ -69,7 +69,11 @@ async function runWithServers(chosen: string[]): Promise<void> {
     })
     if (stack) {
       process.env.BPMN_RELAY_TEST_SERVERS = JSON.stringify(stack.addresses)
-      await runFiles(chosen, 2)
+      const endToEnd = chosen.filter((file) => suiteOf(file) === 'e2e')
+      const others = chosen.filter((file) => !endToEnd.includes(file))
+      await runFiles(others, 2)
+      // One after the other: every worker takes jobs of the standard task types, whichever test made them.
+      await runFiles(endToEnd, 1)
     }
     if (total.failed > 0) await keepLogs(dataFolder)
   } finally {
@@ -88,6 +92,7 @@ function withoutServers(chosen: string[], reason: string): void {
 }
 
 async function runFiles(chosen: string[], concurrency: number): Promise<void> {
+  if (chosen.length === 0) return
   const failedBefore = total.failed
   let anyFailure = false
   const events = run({ files: chosen, concurrency, timeout: TIME_LIMIT_MS })
