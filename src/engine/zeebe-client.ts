@@ -3,11 +3,15 @@ import { ZBClient } from 'zeebe-node'
 import type { Config } from '../core/config.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
+import { withTimeLimit } from '../core/time-limit.js'
 
 /** Longest wait of one poll at the gateway: bounds how long stopping takes. */
 export const LONG_POLL_MS = 1000
 /** The client ends a stream by itself this long after its start, without cancelling it; our own limit comes first. */
 const CLIENT_POLL_LIMIT_MS = LONG_POLL_MS + 20_000
+
+/** The client waits without limit for its channel, and for ever when that fails. */
+const CLOSE_LIMIT_MS = 3000
 
 export type ZeebeOptions = Pick<
   Config,
@@ -70,6 +74,13 @@ export function createZeebeClient(options: ZeebeOptions, log: Log): ZBClient {
     ...(options.zeebeScope ? { scope: options.zeebeScope } : {}),
   }
   return new ZBClient(options.zeebeAddress, { ...shared, oAuth })
+}
+
+/** Closes a client as well as it lets itself be closed; never rejects. */
+export async function closeZeebeClient(client: ZBClient): Promise<void> {
+  await withTimeLimit(client.close(), CLOSE_LIMIT_MS, () => new Error('not closed in time')).catch(
+    () => undefined,
+  )
 }
 
 function readPem(variable: string, file: string): Buffer {

@@ -1,6 +1,6 @@
 import type { Log } from '../core/log.js'
 import { withTimeLimit } from '../core/time-limit.js'
-import { createZeebeClient, engineUnreachable, type ZeebeOptions } from './zeebe-client.js'
+import { closeZeebeClient, createZeebeClient, engineUnreachable, type ZeebeOptions } from './zeebe-client.js'
 
 const DEPLOY_LIMIT_MS = 30_000
 /** The gateway's own limit for a process to end, and what its answer may take besides. */
@@ -46,8 +46,6 @@ export function zeebeProcesses(options: ZeebeOptions, log: Log): Processes {
       const { processInstanceKey, variables: results } = await limited(started, RUN_LIMIT_MS + ANSWER_MS)
       return { processInstanceKey, variables: { ...results } }
     },
-    async close() {
-      await client.close()
-    },
+    close: () => closeZeebeClient(client),
   }
 }

@@ -5,7 +5,13 @@ import type { Log } from '../core/log.js'
 import { pause, withTimeLimit } from '../core/time-limit.js'
 import type { Engine, Job, SettleAnswer, Settlement } from './engine.js'
 import { JobPoller } from './job-poller.js'
-import { createZeebeClient, engineUnreachable, LONG_POLL_MS, type ZeebeOptions } from './zeebe-client.js'
+import {
+  closeZeebeClient,
+  createZeebeClient,
+  engineUnreachable,
+  LONG_POLL_MS,
+  type ZeebeOptions,
+} from './zeebe-client.js'
 
 /** A poll that outlives its long poll by this much hangs: gateways sometimes leave a stream open for ever. */
 const POLL_OVERTIME_MS = 10_000
@@ -146,7 +152,7 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     },
 
     close() {
-      closing ??= client.close().then(() => undefined)
+      closing ??= closeZeebeClient(client)
       return closing
     },
   }
