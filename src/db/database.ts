@@ -3,6 +3,7 @@ import { DataSource, QueryFailedError } from 'typeorm'
 import { MIGRATIONS } from '../../migrations/index.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
+import { withTimeLimit } from '../core/time-limit.js'
 import { AdapterEntity, EnvironmentVariableEntity } from './entities.js'
 
 export interface DatabaseOptions {
@@ -14,7 +15,7 @@ export interface DatabaseOptions {
 
 export interface Database {
   readonly url: string
-  /** Entities and migrations; not for the hot path. */
+  /** Entities; not for the hot path. */
   readonly orm: DataSource
   /**
    * Runs one statement. With a `name` it is prepared once per connection.
@@ -40,42 +41,23 @@ export function violatesUnique(error: unknown): boolean {
 }
 
 const CONNECT_TIMEOUT_MS = 3000
+const CLOSE_LIMIT_MS = 2000
 
 /** Opens a pool; the first statement connects. */
 export async function openDatabase(options: DatabaseOptions, log: Log): Promise<Database> {
   const { url, poolSize, timeoutMs } = options
-  const shared = {
-    statement_timeout: timeoutMs,
-    query_timeout: timeoutMs + 500,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-    application_name: 'bpmn-relay',
-  }
-  const pool = new pg.Pool({ ...shared, connectionString: url, max: poolSize })
+  const pool = new pg.Pool({ ...connectionOptions(timeoutMs), connectionString: url, max: poolSize })
   pool.on('error', (error) => {
     // Connections that are being closed may still be told that the server goes down.
     if (!pool.ending) log.warn('an idle Postgres connection was lost', { reason: error.message })
   })
 
-  const orm = new DataSource({
-    type: 'postgres',
-    url,
-    entities: [AdapterEntity, EnvironmentVariableEntity],
-    migrations: MIGRATIONS,
-    migrationsTableName: 'schema_migration',
-    poolSize: 2,
-    extra: { ...shared, statement_timeout: 0, query_timeout: 0 },
-    logging: false,
-  })
+  let orm: DataSource
   try {
-    await orm.initialize()
-  } catch (cause) {
+    orm = await openOrm(url, timeoutMs)
+  } catch (error) {
     await pool.end()
-    throw new RelayError(
-      'DATABASE_UNREACHABLE',
-      `Postgres at ${publicUrl(url)} cannot be used: ${messageOf(cause)}`,
-      { cause },
-    )
+    throw error
   }
 
   let answeredAt = Number.NEGATIVE_INFINITY
@@ -98,9 +80,54 @@ export async function openDatabase(options: DatabaseOptions, log: Log): Promise<
     },
     silentForMs: () => performance.now() - answeredAt,
     close() {
-      closing ??= Promise.all([pool.end(), orm.destroy()]).then(() => undefined)
+      // A server that is gone without a word does not answer a goodbye either.
+      closing ??= withTimeLimit(
+        Promise.all([pool.end(), orm.destroy()]),
+        CLOSE_LIMIT_MS,
+        () => new Error(),
+      ).then(
+        () => undefined,
+        () => undefined,
+      )
       return closing
     },
+  }
+}
+
+/**
+ * TypeORM on a small pool of its own.
+ * @param timeoutMs of one statement; 0: none, for migrations.
+ * @throws RelayError DATABASE_UNREACHABLE
+ */
+export async function openOrm(url: string, timeoutMs: number): Promise<DataSource> {
+  const orm = new DataSource({
+    type: 'postgres',
+    url,
+    entities: [AdapterEntity, EnvironmentVariableEntity],
+    migrations: MIGRATIONS,
+    migrationsTableName: 'schema_migration',
+    poolSize: 2,
+    extra: connectionOptions(timeoutMs),
+    logging: false,
+  })
+  try {
+    return await orm.initialize()
+  } catch (cause) {
+    throw new RelayError(
+      'DATABASE_UNREACHABLE',
+      `Postgres at ${publicUrl(url)} cannot be used: ${messageOf(cause)}`,
+      { cause },
+    )
+  }
+}
+
+function connectionOptions(timeoutMs: number) {
+  return {
+    statement_timeout: timeoutMs,
+    query_timeout: timeoutMs === 0 ? 0 : timeoutMs + 500,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    application_name: 'bpmn-relay',
   }
 }
 

@@ -1,11 +1,12 @@
 import pg from 'pg'
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import { pause } from '../core/time-limit.js'
+import { pause, withTimeLimit } from '../core/time-limit.js'
 
 const FIRST_BACK_OFF_MS = 200
 const LONGEST_BACK_OFF_MS = 5000
 const CONNECT_TIMEOUT_MS = 3000
+const HANG_UP_LIMIT_MS = 1000
 
 export interface Listening {
   close(): Promise<void>
@@ -38,7 +39,7 @@ export function listen(url: string, channel: string, onNotice: () => void, log: 
       onNotice()
       await ended
     } finally {
-      await current.end().catch(() => undefined)
+      await hangUp(current)
     }
   }
 
@@ -60,8 +61,13 @@ export function listen(url: string, channel: string, onNotice: () => void, log: 
   return {
     async close() {
       stop.abort()
-      await client?.end().catch(() => undefined)
+      if (client) await hangUp(client)
       await loop
     },
   }
+}
+
+/** A server that is gone without a word does not answer a goodbye either. */
+async function hangUp(client: pg.Client): Promise<void> {
+  await withTimeLimit(client.end(), HANG_UP_LIMIT_MS, () => new Error('no goodbye')).catch(() => undefined)
 }

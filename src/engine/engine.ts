@@ -28,7 +28,7 @@ export type Settlement =
 
 /**
  * `accepted`: the engine took it. `gone`: the engine does not know the job any more (settled by another, cancelled).
- * `unanswered`: no answer in time, the engine will hand the job out again.
+ * `unanswered`: no answer in time, or another worker has failed the job: the engine will hand it out again.
  */
 export type SettleAnswer = 'accepted' | 'gone' | 'unanswered'
 

@@ -108,7 +108,9 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
         return 'unanswered'
       } catch (error) {
         const code = statusOf(error)
-        if (code === NOT_FOUND || code === FAILED_PRECONDITION) return 'gone'
+        if (code === NOT_FOUND) return 'gone'
+        // Failed meanwhile by another worker: the job waits for its back-off or at an incident.
+        if (code === FAILED_PRECONDITION) return 'unanswered'
         const transient = code === UNAVAILABLE || code === RESOURCE_EXHAUSTED || code === DEADLINE_EXCEEDED
         if (!transient || attempt === SETTLE_TRIES) {
           log.warn('the engine did not take a settlement', {

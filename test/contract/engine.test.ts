@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { it, type TestContext } from 'node:test'
+import { ZBClient } from 'zeebe-node'
+import { readConfig } from '../../src/core/config.js'
+import { silentLog } from '../../src/core/log.js'
+import type { Engine, Job, WorkOptions } from '../../src/engine/engine.js'
+import { createZeebeEngine } from '../../src/engine/zeebe.js'
+import { processesOn } from '../helpers/processes.js'
+import { testServers } from '../helpers/servers.js'
+import { deadAddress } from '../helpers/unwell-servers.js'
+import { waitFor } from '../helpers/wait-for.js'
+
+const address = testServers().zeebe.address
+
+it('variables reach the job with every digit the engine has', async (t) => {
+  const { processes, processId, jobs } = await atWork(t)
+  const ended = processes.runExactly(
+    processId,
+    '{"max":9223372036854775807,"odd":9007199254740993,"text":"12345678901234567890"}',
+  )
+  ended.catch(() => undefined)
+  const job = await waitFor('the job', () => jobs[0])
+  assert.match(job.variables, /"max":9223372036854775807/)
+  assert.match(job.variables, /"odd":9007199254740993/)
+  assert.match(job.variables, /"text":"12345678901234567890"/)
+})
+
+it('a job given back with its retries unchanged comes again with all of them', async (t) => {
+  const { engine, processes, processId, jobs } = await atWork(t)
+  await processes.start(processId)
+  const job = await waitFor('the job', () => jobs[0])
+  const answer = await engine.settle(job, {
+    kind: 'fail',
+    retries: job.retries,
+    backOffMs: 0,
+    message: 'held',
+  })
+  assert.equal(answer, 'accepted')
+  assert.equal((await waitFor('the job again', () => jobs[1])).retries, 3)
+})
+
+it('a failed job keeps the retries that were sent and has the error as a variable of its own', async (t) => {
+  const { engine, processes, processId, jobs } = await atWork(t)
+  await processes.start(processId)
+  const job = await waitFor('the job', () => jobs[0])
+  const variables = { error: { code: 'BROKER_TIMEOUT' } }
+  await engine.settle(job, { kind: 'fail', retries: 1, backOffMs: 0, message: 'no answer', variables })
+  const again = await waitFor('the job again', () => jobs[1])
+  assert.equal(again.retries, 1)
+  assert.deepEqual(JSON.parse(again.variables).error, variables.error)
+})
+
+it('only the first completion of a job is accepted; the second finds it gone', async (t) => {
+  const { engine, processes, processId, jobs } = await atWork(t)
+  const ended = processes.run(processId)
+  const job = await waitFor('the job', () => jobs[0])
+  const completion = { kind: 'complete', variables: { receipt: { offset: 1 } } } as const
+  assert.equal(await engine.settle(job, completion), 'accepted')
+  assert.equal(await engine.settle(job, completion), 'gone')
+  assert.deepEqual((await ended).receipt, { offset: 1 })
+})
+
+it('the job of a cancelled instance is gone', async (t) => {
+  const { engine, client, processes, processId, jobs } = await atWork(t)
+  const instance = await processes.start(processId)
+  const job = await waitFor('the job', () => jobs[0])
+  await client.cancelProcessInstance(instance)
+  assert.equal(await engine.settle(job, { kind: 'complete', variables: {} }), 'gone')
+})
+
+it('a job that stands at an incident is not gone: it comes again once somebody resolves it', async (t) => {
+  const { engine, processes, processId, jobs } = await atWork(t)
+  await processes.start(processId)
+  const job = await waitFor('the job', () => jobs[0])
+  await engine.settle(job, {
+    kind: 'fail',
+    retries: 0,
+    backOffMs: 0,
+    message: 'late failure of another worker',
+  })
+  assert.equal(await engine.settle(job, { kind: 'complete', variables: {} }), 'unanswered')
+})
+
+it('a stopped worker leaves no job to wait out its timeout', async (t) => {
+  const { engine, type, worker, processes, processId, jobs } = await atWork(t)
+  const starting = Array.from({ length: 40 }, () => processes.start(processId))
+  await waitFor('the first job', () => jobs[0])
+  const stopping = worker.stop(0)
+  await Promise.all([...starting, stopping])
+  const inHand = new Set(jobs.map(({ key }) => key))
+  const others: Job[] = []
+  const second = work(engine, type, others)
+  t.after(() => second.stop(0))
+  await waitFor('all jobs', () => new Set([...inHand, ...others.map(({ key }) => key)]).size === 40, 10_000)
+  assert.ok(others.every(({ retries }) => retries === 3))
+})
+
+it('the age of the last poll falls with every poll that the engine answers', async (t) => {
+  const { worker } = await atWork(t)
+  let highest = 0
+  await waitFor('an answered poll', () => {
+    const age = worker.lastPollAgeMs()
+    highest = Math.max(highest, age)
+    return age < highest
+  })
+  assert.ok(highest < 5000, `${highest} ms`)
+})
+
+it('the client has the private stream that the polls are made of', async (t) => {
+  const client = new ZBClient(address, { loglevel: 'NONE', retry: false })
+  t.after(() => client.close())
+  // biome-ignore lint/complexity/useLiteralKeys: TypeScript lets a private member be read only this way
+  assert.equal(typeof client['grpc'].activateJobsStream, 'function')
+})
+
+it('an engine that is not there is told within the time limit', async (t) => {
+  const engine = engineAt(t, await deadAddress())
+  const startedAt = performance.now()
+  await assert.rejects(engine.check(), { code: 'ENGINE_UNREACHABLE' })
+  assert.ok(performance.now() - startedAt < 12_000)
+})
+
+function engineAt(t: TestContext, at: string): Engine {
+  const engine = createZeebeEngine(readConfig({ ZEEBE_ADDRESS: at }), silentLog)
+  t.after(() => engine.close())
+  return engine
+}
+
+function work(engine: Engine, type: string, jobs: Job[], options: Partial<WorkOptions> = {}) {
+  return engine.work({ types: [type], maxInFlight: 64, jobTimeoutMs: 120_000, ...options }, async (job) => {
+    jobs.push(job)
+  })
+}
+
+/** A worker that takes the jobs of a process of its own and settles none of them. */
+async function atWork(t: TestContext) {
+  const type = `test-${randomUUID()}`
+  const jobs: Job[] = []
+  const engine = createZeebeEngine(readConfig({ ZEEBE_ADDRESS: address }), silentLog)
+  const worker = work(engine, type, jobs)
+  t.after(async () => {
+    await worker.stop(0)
+    await engine.close()
+  })
+  const processes = processesOn(t, address)
+  const client = new ZBClient(address, { loglevel: 'NONE', retry: false })
+  t.after(() => client.close())
+  return { type, jobs, engine, worker, processes, client, processId: await processes.deployTask({ type }) }
+}
