@@ -34,7 +34,7 @@ const ADAPTERS: NewAdapter[] = [
     description: 'announcements of orders',
   },
 ]
-const CUSTOMERS = ['Ada', 'Boris', '陈晨', 'Dana', 'Emil']
+const CUSTOMERS = ['Ada Lovelace', 'Boris', '陈晨', 'Dana', 'Emil']
 
 export interface DemoOptions {
   /** For the servers' data; what an earlier demo left there is removed. */

@@ -1,6 +1,6 @@
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import { pause } from '../core/time-limit.js'
+import { pause, withTimeLimit } from '../core/time-limit.js'
 import type { Job, JobWorker, WorkOptions } from './engine.js'
 
 /** A quiet task type asks for no more, so that it reserves little of the shared budget. */
@@ -56,16 +56,19 @@ export class JobPoller implements JobWorker {
   }
 
   async stop(graceMs: number): Promise<number> {
-    const end = performance.now() + graceMs
     this.#stopping.abort()
     this.#wake()
+    await withTimeLimit(this.#ended(), graceMs, () => new Error('the grace time is over')).catch(
+      () => undefined,
+    )
+    return this.#inFlight
+  }
+
+  async #ended(): Promise<void> {
     // Not cut off: jobs already on their way in a cut stream would wait out their job timeout.
     await Promise.all(this.#loops)
     await Promise.all(this.#givingBack)
-    while (this.#inFlight > 0 && performance.now() < end) {
-      await Promise.race([this.#slotFreed(), pause(Math.max(1, end - performance.now()))])
-    }
-    return this.#inFlight
+    while (this.#inFlight > 0) await this.#slotFreed()
   }
 
   async #loop(type: string): Promise<void> {

@@ -98,12 +98,20 @@ export interface RocketmqSettings extends Static<typeof settingsSchema> {
 
 /** @throws RelayError SETTINGS_INVALID naming the field, its value and the cure. */
 export function parseSettings(address: string, raw: Record<string, unknown>): RocketmqSettings {
-  const settings = { ...defaults, ...raw }
+  // Numbers and switches may come as text, out of an @env(NAME).
+  const settings = Object.fromEntries(
+    Object.entries({ ...defaults, ...raw }).map(([name, value]) => [name, converted(name, value)]),
+  )
   const problem = firstProblem(settings)
   if (problem) throw invalid(problem)
   const parsed = Value.Parse(settingsSchema, settings)
   refuseContradictions(parsed)
   return { ...parsed, addresses: parseAddresses(address, parsed.protocol) }
+}
+
+function converted(name: string, value: unknown): unknown {
+  const schema = Object.entries(settingsSchema.properties).find(([known]) => known === name)?.[1]
+  return schema === undefined ? value : Value.Convert(schema, value)
 }
 
 /** The name a topic or group has on the server. */

@@ -18,6 +18,12 @@ describe('RocketMQ settings', () => {
     })
   })
 
+  test('take numbers and switches as text, as an environment variable gives them', () => {
+    const settings = parseSettings('a:8081', { protocol: 'grpc', retries: '5', sslEnabled: 'true' })
+
+    assert.deepEqual([settings.retries, settings.sslEnabled], [5, true])
+  })
+
   const refused: Array<[string, string, Record<string, unknown>, string[]]> = [
     ['an empty address', '', {}, ['address is empty', '10.0.0.1:9876']],
     ['an address without port', 'names', {}, ['address "names"', 'host:port']],
