@@ -75,14 +75,26 @@ export function secretPathsOf(schema: unknown, path = ''): Set<string> {
   return found
 }
 
-/** Names of the environment variables an adapter refers to. */
-export function variablesOf(adapter: Pick<Adapter, 'address' | 'settings'>): Set<string> {
+/** Names of the environment variables an adapter refers to; in its secrets too, as far as they can be opened. */
+export function variablesOf(
+  adapter: Pick<Adapter, 'id' | 'address' | 'settings'>,
+  secrets: Secrets,
+): Set<string> {
   const names = new Set(envNamesIn(adapter.address))
-  mapSettings(adapter.settings, (text) => {
-    for (const name of envNamesIn(text)) names.add(name)
+  mapSettings(adapter.settings, (text, path) => {
+    for (const name of envNamesIn(opened(text, settingPurpose(adapter.id, path), secrets))) names.add(name)
     return text
   })
   return names
+}
+
+function opened(text: string, purpose: string, secrets: Secrets): string {
+  if (!isSealed(text)) return text
+  try {
+    return secrets.open(text, purpose)
+  } catch {
+    return ''
+  }
 }
 
 export function envPurpose(name: string): string {

@@ -120,7 +120,7 @@ export function createAdapterStore(
 
     async deleteVariable(name, { force }) {
       if (!force) {
-        const users = usersOf(name, await adapters())
+        const users = usersOf(name, await adapters(), secrets)
         if (users.length > 0) {
           throw new RelayError(
             'ENV_IN_USE',
@@ -135,8 +135,8 @@ export function createAdapterStore(
 }
 
 /** Names of the adapters that refer to a variable. */
-export function usersOf(variable: string, adapters: readonly Adapter[]): string[] {
-  return adapters.filter((adapter) => variablesOf(adapter).has(variable)).map(({ name }) => name)
+export function usersOf(variable: string, adapters: readonly Adapter[], secrets: Secrets): string[] {
+  return adapters.filter((adapter) => variablesOf(adapter, secrets).has(variable)).map(({ name }) => name)
 }
 
 function checkAdapterName(name: string): void {

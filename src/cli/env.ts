@@ -72,14 +72,14 @@ async function setVariable(
 
 async function listVariables(options: { json?: true }): Promise<void> {
   const { usersOf } = await import('../adapters/store.js')
-  await withWorkbench(async ({ store }) => {
+  await withWorkbench(async ({ store, secrets }) => {
     const adapters = await store.adapters()
     const variables = (await store.variables()).map(({ name, value, secret, description }) => ({
       name,
       value: secret ? SECRET : value,
       secret,
       description,
-      usedBy: usersOf(name, adapters),
+      usedBy: usersOf(name, adapters, secrets),
     }))
     if (options.json) console.log(JSON.stringify(variables, null, 2))
     else if (variables.length === 0)

@@ -143,6 +143,7 @@ describe('environment variables', () => {
     ['an address', { address: 'x-@env(USED):1' }],
     ['a setting', { settings: { user: '@env(USED)' } }],
     ['a secret setting', { settings: { auth: { password: '@env(USED)' } } }],
+    ['a part of a secret setting', { settings: { auth: { password: 'prefix-@env(USED)' } } }],
   ]
   for (const [where, given] of uses) {
     it(`are not deleted while ${where} of an adapter uses them, unless by force`, async (t) => {
