@@ -11,6 +11,8 @@ import type { Topics } from './topics.js'
 
 /** Most messages in one send. */
 const BATCH_MESSAGES = 500
+/** A send of so many is worth its while; of more, half are kept for the next. */
+const SMALL_BATCH = 64
 /** Most bytes in one send of several messages: well below the default limit of a topic, 1,048,588. */
 const BATCH_BYTES = 512 * 1024
 
@@ -74,12 +76,17 @@ export class Lane {
     this.#isRunning = false
   }
 
+  /**
+   * Half of a large crowd goes first: the other half is sent while the first is recorded. Else all jobs in hand would
+   * move as one, and broker, Postgres and this process would wait for each other in turn.
+   */
   #take(): Pending[] {
+    const most = Math.min(BATCH_MESSAGES, Math.max(SMALL_BATCH, Math.ceil(this.#waiting.length / 2)))
     let bytes = 0
     let count = 0
     for (const pending of this.#waiting) {
       bytes += pending.bytes
-      if (count > 0 && (bytes > this.#batchBytes || count === BATCH_MESSAGES)) break
+      if (count > 0 && (bytes > this.#batchBytes || count === most)) break
       count++
     }
     const batch = unsettled(this.#waiting.splice(0, count))
