@@ -42,7 +42,11 @@ export class JobPoller implements JobWorker {
 
   constructor(options: PollerOptions) {
     this.#options = options
-    this.#quietAsk = Math.max(1, Math.min(QUIET_ASK, Math.floor(options.maxInFlight / options.types.length)))
+    // Idle types together keep half of a small budget at most: the rest stays free for those with jobs.
+    this.#quietAsk = Math.max(
+      1,
+      Math.min(QUIET_ASK, Math.floor(options.maxInFlight / (2 * options.types.length))),
+    )
     for (const type of options.types) this.#lastPollAt.set(type, performance.now())
     this.#loops = options.types.map((type) => this.#loop(type))
   }
