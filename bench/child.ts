@@ -41,8 +41,8 @@ export class Child {
     return started
   }
 
-  async ask<Answer extends TSchema>(request: unknown, answer: Answer): Promise<Static<Answer>> {
-    this.#process.send(Object(request))
+  async ask<Answer extends TSchema>(request: object, answer: Answer): Promise<Static<Answer>> {
+    this.#process.send(request)
     const reply = await this.#reply()
     return Value.Parse(answer, 'answer' in reply ? reply.answer : undefined)
   }
@@ -73,7 +73,7 @@ export class Child {
   }
 }
 
-/** For profiles: `BPMN_RELAY_BENCH_PROFILE=relay` writes a CPU profile of the child of this name. */
+/** See BPMN_RELAY_BENCH_PROFILE in run.ts. */
 function extraFlags(file: string): string[] {
   return process.env.BPMN_RELAY_BENCH_PROFILE === file ? ['--cpu-prof', '--cpu-prof-dir=.bench-profiles'] : []
 }

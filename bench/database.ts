@@ -34,11 +34,22 @@ export async function createDatabase(
   }
 }
 
+export async function auditRowsOf(databaseUrl: string, topic: string): Promise<number> {
+  return await withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query('SELECT count(*) FROM sys_audit_log WHERE destination = $1', [topic])
+    return Number(rows[0]?.count)
+  })
+}
+
 async function execute(url: string, statement: string): Promise<void> {
+  await withClient(url, (client) => client.query(statement))
+}
+
+async function withClient<T>(url: string, ask: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query(statement)
+    return await ask(client)
   } finally {
     await client.end()
   }

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
 import type { Bench, Benchmark } from './benchmark.js'
 import { Child } from './child.js'
-import { KAFKA_ADAPTER } from './database.js'
+import { auditRowsOf, KAFKA_ADAPTER } from './database.js'
 import { Measured } from './measure.js'
-import { serverCpu } from './server-cpu.js'
-import { createTopic } from './topics.js'
+import { machineCpu, serverCpu } from './server-cpu.js'
+import { createTopic, messagesIn } from './topics.js'
 
 const MAX_IN_FLIGHT = 128
 const JOBS = 20_000
@@ -47,14 +47,16 @@ async function runPart(part: Part, bench: Bench): Promise<void> {
   const { bytes, keyed, heap } = PARTS[part]
   const { bootstrapServers } = bench.servers.kafka
   const { databaseUrl } = bench
+  const relayTopic = `bench-road-${randomUUID()}`
+  await createTopic(bootstrapServers, relayTopic)
   const topic = () => createTopic(bootstrapServers, `bench-road-${randomUUID()}`)
-  const shared = { databaseUrl, bootstrapServers, bytes, keyed, maxInFlight: MAX_IN_FLIGHT }
+  const common = { databaseUrl, bootstrapServers, bytes, keyed, maxInFlight: MAX_IN_FLIGHT }
   const children = await Promise.all([
-    Child.start('road-relay', { ...shared, topic: await topic(), adapter: KAFKA_ADAPTER }),
-    Child.start('road-raw', { ...shared, topic: await topic() }),
-    Child.start('road-shared', { ...shared, topic: await topic() }),
+    Child.start('road-relay', { ...common, topic: relayTopic, adapter: KAFKA_ADAPTER }),
+    Child.start('road-raw', { ...common, topic: await topic() }),
+    Child.start('road-shared', { ...common, topic: await topic() }),
   ])
-  const [relay, raw, naive] = children
+  const [relay, raw, oneByOne] = children
   const cpu = await serverCpu(bench.servers)
   try {
     let heapBefore = 0
@@ -62,10 +64,10 @@ async function runPart(part: Part, bench: Bench): Promise<void> {
     for (let round = 0; round <= bench.rounds; round += 1) {
       bench.progress(`${part} ${round === 0 ? 'warm-up' : `round ${round} of ${bench.rounds}`}`)
       const rawRun = await raw.ask({ jobs: RAW_MESSAGES }, Measured)
-      const before = await cpu()
+      const before = { servers: await cpu(), machine: machineCpu() }
       const run = await relay.ask({ jobs: JOBS }, RoadMeasured)
-      const after = await cpu()
-      const naiveRun = await naive.ask({ jobs: SHARED_JOBS }, Measured)
+      const after = { servers: await cpu(), machine: machineCpu() }
+      const oneByOneRun = await oneByOne.ask({ jobs: SHARED_JOBS }, Measured)
       if (round === 0) {
         heapBefore = run.heapMiB
         continue
@@ -73,27 +75,39 @@ async function runPart(part: Part, bench: Bench): Promise<void> {
       handled += JOBS
       const perSecond = JOBS / run.seconds
       const rawPerSecond = RAW_MESSAGES / rawRun.seconds
-      const naivePerSecond = SHARED_JOBS / naiveRun.seconds
+      const sharedPerSecond = SHARED_JOBS / oneByOneRun.seconds
       bench.figure(`${part}.jobsPerSecond`, perSecond)
       bench.figure(`${part}.rawMessagesPerSecond`, rawPerSecond)
-      bench.figure(`${part}.sharedJobsPerSecond`, naivePerSecond)
+      bench.figure(`${part}.sharedJobsPerSecond`, sharedPerSecond)
       bench.figure(`${part}.ratioToRaw`, perSecond / rawPerSecond)
-      bench.figure(`${part}.ratioToShared`, perSecond / naivePerSecond)
+      bench.figure(`${part}.ratioToShared`, perSecond / sharedPerSecond)
       bench.figure(`${part}.p50Ms`, run.p50Ms)
       bench.figure(`${part}.p99Ms`, run.p99Ms)
       bench.figure(`${part}.cpuMicrosPerJob`, run.cpuMicros / JOBS)
-      bench.figure(`${part}.sharedCpuMicrosPerJob`, naiveRun.cpuMicros / SHARED_JOBS)
+      bench.figure(`${part}.sharedCpuMicrosPerJob`, oneByOneRun.cpuMicros / SHARED_JOBS)
       for (const server of ['kafka', 'postgres'] as const) {
-        const seconds = (after[server] ?? Number.NaN) - (before[server] ?? Number.NaN)
+        const seconds = (after.servers[server] ?? Number.NaN) - (before.servers[server] ?? Number.NaN)
         if (!Number.isNaN(seconds)) bench.figure(`${part}.${server}CpuMicrosPerJob`, (seconds * 1e6) / JOBS)
       }
+      bench.figure(`${part}.busyCores`, (after.machine - before.machine) / run.seconds)
     }
     if (heap) {
       bench.progress(`${part} heap over ${HEAP_JOBS} jobs`)
-      const { heapMiB } = await relay.ask({ jobs: Math.max(1, HEAP_JOBS - handled) }, RoadMeasured)
+      const rest = Math.max(1, HEAP_JOBS - handled)
+      const { heapMiB } = await relay.ask({ jobs: rest }, RoadMeasured)
       bench.figure(`${part}.heapGrowthMiB`, heapMiB - heapBefore)
+      handled += rest
     }
+    await checkArrived(bench, relayTopic, JOBS + handled)
   } finally {
     await Promise.all(children.map((child) => child.stop()))
   }
+}
+
+/** A figure counts only if each job left exactly one message and one audit row. */
+async function checkArrived(bench: Bench, topic: string, jobs: number): Promise<void> {
+  const messages = await messagesIn(bench.servers.kafka.bootstrapServers, topic)
+  const rows = await auditRowsOf(bench.databaseUrl, topic)
+  if (messages === jobs && rows === jobs) return
+  throw new Error(`${jobs} jobs were completed, but ${messages} messages and ${rows} audit rows are there`)
 }

@@ -1,11 +1,12 @@
 // Benchmarks against real servers, side by side in one run: `npm run bench`.
 //
 //   npm run bench                          everything, on servers it starts itself
-//   npm run bench -- --only road           only what starts with this name, e.g. road.kafka1k or engine.rocketmq
+//   npm run bench -- --only road           only what is below this name: engine, road.kafka1k, engine.rocketmq …
 //   npm run bench -- --json FILE           also writes every figure to FILE: name → median, name.min and name.max
 //   npm run bench -- --rounds 9            alternating rounds after the warm-up; default 5
 //
 // BPMN_RELAY_BENCH_SERVERS, the addresses of a running stack as JSON, saves starting one.
+// BPMN_RELAY_BENCH_PROFILE=road-relay writes a CPU profile of the child process of this name to .bench-profiles/.
 //
 // How to read it. Each variant runs in a process of its own; in every round each has its turn, with all servers up, so
 // that whatever else the machine does meets all of them alike. A ratio is worked out within a round, and its median
@@ -47,7 +48,7 @@ const chosen = BENCHMARKS.map((benchmark) => ({ benchmark, parts: benchmark.part
   ({ parts }) => parts.length > 0,
 )
 if (chosen.length === 0) {
-  fail(`--only ${options.only}: use the start of ${BENCHMARKS.flatMap(({ parts }) => parts).join(', ')}`)
+  fail(`--only ${options.only}: use one of ${BENCHMARKS.flatMap(({ parts }) => parts).join(', ')}`)
 }
 
 const figures = new Map<string, number[]>()
@@ -70,8 +71,10 @@ try {
   await closeAll()
 }
 
+/** Names are compared by their dotted parts: `road.kafka` does not stand for `road.kafka1k`. */
 function isWanted(part: string): boolean {
-  return part.startsWith(options.only) || options.only.startsWith(`${part}.`)
+  const { only } = options
+  return only === '' || `${part}.`.startsWith(`${only}.`) || only.startsWith(`${part}.`)
 }
 
 async function serversToUse(): Promise<Required<StackAddresses>> {
