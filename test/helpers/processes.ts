@@ -31,7 +31,12 @@ const RUN_LIMIT_MS = 120_000
 
 /** A client of the engine for the time of the test. */
 export function processesOn(t: TestContext, address: string): Processes {
-  const client = new ZBClient(address, { loglevel: 'NONE', maxRetryTimeout: 10_000 })
+  const client = new ZBClient(address, {
+    loglevel: 'NONE',
+    maxRetryTimeout: 10_000,
+    // A timer of this length keeps the process alive after the last call.
+    connectionTolerance: 100,
+  })
   t.after(() => client.close())
 
   async function deploy(xml: string): Promise<void> {
