@@ -84,6 +84,13 @@ test('A task that cannot be published', async (t) => {
       says: ['topic is 17', 'must be a text'],
     },
     {
+      what: 'a topic with a NUL in its name',
+      inputs: { topic: '=given' },
+      variables: { given: 'a\0b' },
+      code: 'TOPIC_INVALID',
+      says: [/topic/],
+    },
+    {
       what: 'headers that are no object',
       inputs: { headers: '=["a"]' },
       code: 'INPUT_INVALID',
