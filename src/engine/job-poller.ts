@@ -11,6 +11,7 @@ const POLL_SPACING_MS = 10
 const FULL_CHECK_MS = 100
 /** A busy engine refuses single polls as a matter of course; as many in a row are worth a line in the log. */
 const FAILURES_TO_TELL = 3
+const BUSY_BACK_OFF_MS = 25
 const FIRST_BACK_OFF_MS = 50
 const LONGEST_BACK_OFF_MS = 5000
 
@@ -107,7 +108,9 @@ export class JobPoller implements JobWorker {
           type,
           reason: messageOf(error),
         })
-        restMs = backOffMs(failures)
+        // With jobs in hand a refusal is the engine's back-pressure, which passes as they are settled: waiting longer
+        // would leave the worker empty-handed.
+        restMs = this.#inFlight > 0 ? Math.min(BUSY_BACK_OFF_MS, backOffMs(failures)) : backOffMs(failures)
       } finally {
         over = true
         this.#reserved -= ask - arrived
