@@ -34,7 +34,9 @@ export function listen(url: string, channel: string, onNotice: () => void, log: 
     })
     current.on('notification', () => onNotice())
     try {
-      await current.connect()
+      // A client that is told to end while it connects never says how its connect came out.
+      await Promise.race([current.connect(), ended])
+      if (stop.signal.aborted) return
       await current.query(`LISTEN ${current.escapeIdentifier(channel)}`)
       onNotice()
       await ended
