@@ -84,17 +84,23 @@ function asProtobuf(address: string): string {
   return `${host}\u0010${String.fromCharCode(...bytes, rest)}`
 }
 
+/** Largest number that protobuf writes in two bytes. */
+const TWO_BYTES_MAX = 0x3fff
+
 async function freePortLike(address: string): Promise<number> {
   const like = Number(address.split(':')[1])
+  assert.ok(like >= 10_000, `${address} has a port of fewer than five digits`)
+  const [least, most] = like <= TWO_BYTES_MAX ? [10_000, TWO_BYTES_MAX] : [TWO_BYTES_MAX + 1, 65_535]
   for (;;) {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const own = server.address()
+    const port = least + Math.floor(Math.random() * (most - least + 1))
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
     server.close()
     await once(server, 'close')
-    assert.ok(own !== null && typeof own === 'object')
-    if (asProtobuf(`:${own.port}`).length === asProtobuf(`:${like}`).length) {
-      if (String(own.port).length === String(like).length) return own.port
-    }
+    return port
   }
 }
