@@ -29,8 +29,8 @@ type Part = keyof typeof PARTS
 
 /**
  * The road without the engine: jobs from memory through publish and record to Kafka and Postgres, 128 in flight,
- * acks all, durable before completion. Beside it raw kafkajs with 500 messages a send, and a shared producer with one
- * awaited send and one INSERT a job.
+ * acks all, durable before completion. Beside it raw kafkajs with 500 messages a send, once with the same records (their
+ * headers, idempotent) and once with values alone, and a shared producer with one awaited send and one INSERT a job.
  */
 export const road: Benchmark = {
   parts: Object.keys(PARTS),
@@ -63,7 +63,8 @@ async function runPart(part: Part, bench: Bench): Promise<void> {
     let handled = 0
     for (let round = 0; round <= bench.rounds; round += 1) {
       bench.progress(`${part} ${round === 0 ? 'warm-up' : `round ${round} of ${bench.rounds}`}`)
-      const rawRun = await raw.ask({ jobs: RAW_MESSAGES }, Measured)
+      const rawRun = await raw.ask({ jobs: RAW_MESSAGES, plain: false }, Measured)
+      const plainRun = await raw.ask({ jobs: RAW_MESSAGES, plain: true }, Measured)
       const before = { servers: await cpu(), machine: machineCpu() }
       const run = await relay.ask({ jobs: JOBS }, RoadMeasured)
       const after = { servers: await cpu(), machine: machineCpu() }
@@ -80,6 +81,8 @@ async function runPart(part: Part, bench: Bench): Promise<void> {
       bench.figure(`${part}.rawMessagesPerSecond`, rawPerSecond)
       bench.figure(`${part}.sharedJobsPerSecond`, sharedPerSecond)
       bench.figure(`${part}.ratioToRaw`, perSecond / rawPerSecond)
+      bench.figure(`${part}.plainMessagesPerSecond`, RAW_MESSAGES / plainRun.seconds)
+      bench.figure(`${part}.ratioToPlain`, (perSecond * plainRun.seconds) / RAW_MESSAGES)
       bench.figure(`${part}.ratioToShared`, perSecond / sharedPerSecond)
       bench.figure(`${part}.p50Ms`, run.p50Ms)
       bench.figure(`${part}.p99Ms`, run.p99Ms)
