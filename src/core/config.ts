@@ -141,11 +141,11 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     optional('ZEEBE_CAMUNDA_CLOUD_CLUSTER_REGION', 'Region of that cluster, e.g. `bru-2`.'),
   ),
   tenantIds: take({
-    env: 'ZEEBE_TENANT_IDS',
+    env: 'ZEEBE_TENANT_ID',
     read: list,
     default: [],
     defaultText: 'the default tenant',
-    text: 'Tenants whose jobs are taken, separated by commas. Only for clusters with multi-tenancy.',
+    text: 'Tenant whose jobs are taken, or several separated by commas. Only for clusters with multi-tenancy.',
   }),
   workerName: take({
     env: 'BPMN_RELAY_WORKER_NAME',

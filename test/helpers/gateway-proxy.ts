@@ -20,6 +20,8 @@ export interface GatewayProxy {
   /** `host:port` for workers. */
   address: string
   settled: Settled[]
+  /** The `authorization` header of each call so far; undefined where there was none. */
+  authorizations: (string | undefined)[]
   /** The first settlement, of any job or of one, that the engine accepted. */
   accepted(kind: Settled['kind'], jobKey?: string): Promise<Settled>
   /** From now on keeps completions to itself: the engine never learns of them, the worker gets no answer. */
@@ -33,19 +35,25 @@ const SETTLEMENTS: Record<string, Settled['kind']> = {
   '/gateway_protocol.Gateway/FailJob': 'fail',
 }
 
-/** A gateway that hands every call on to the real one and remembers how jobs were settled. */
-export async function gatewayProxy(t: TestContext, target: string): Promise<GatewayProxy> {
+/** A gateway that hands every call on to the real one and remembers how jobs were settled; with `tls` it speaks TLS. */
+export async function gatewayProxy(
+  t: TestContext,
+  target: string,
+  tls?: { cert: string; key: string },
+): Promise<GatewayProxy> {
   const settled: Settled[] = []
+  const authorizations: (string | undefined)[] = []
   let losing = false
   const upstream = http2.connect(`http://${target}`)
   await once(upstream, 'connect')
-  const server = http2.createServer()
+  const server = tls ? http2.createSecureServer(tls) : http2.createServer()
   const sessions = new Set<http2.ServerHttp2Session>()
   server.on('session', (session) => {
     sessions.add(session.on('close', () => sessions.delete(session)).on('error', () => session.destroy()))
   })
   server.on('stream', (down, headers) => {
     down.on('error', () => undefined)
+    authorizations.push(headers.authorization)
     const kind = SETTLEMENTS[String(headers[':path'])]
     if (!kind) {
       down.pipe(forward(down, headers))
@@ -101,6 +109,7 @@ export async function gatewayProxy(t: TestContext, target: string): Promise<Gate
   return {
     address: `127.0.0.1:${address.port}`,
     settled,
+    authorizations,
     accepted: (kind, jobKey) =>
       waitFor(`a job to be settled by ${kind}`, () =>
         settled.find(
