@@ -14,7 +14,7 @@ import { type Stack, startStack } from '../src/stack/stack.js'
 const WITHOUT_SERVERS = ['unit', 'guards']
 const WITH_SERVERS = ['contract', 'integration', 'e2e']
 /** Of one test file; it also ends those that are through but whose process something keeps alive. */
-const TIME_LIMIT_MS = 5 * 60_000
+const TIME_LIMIT_MS = 10 * 60_000
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const logFolder = path.join(root, '.test-logs')
