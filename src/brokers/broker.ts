@@ -1,5 +1,6 @@
 import type { TObject } from 'typebox'
 import type { Log } from '../core/log.js'
+import type { BrokerOperator } from './operator.js'
 
 /** A message ready to go: bytes, not values. Made by src/adapters/serialize.ts. */
 interface OutboundBase {
@@ -65,6 +66,8 @@ export interface BrokerDriver<Settings = unknown> {
   parse(address: string, settings: Record<string, unknown>): Settings
   /** Makes a connection object at once; the network is first touched by `check` or `publish`. */
   connect(settings: Settings, ctx: ConnectionContext): BrokerConnection
+  /** As `connect`, for operators. Absent: there is nothing they could do from here. */
+  operate?(settings: Settings, ctx: ConnectionContext): BrokerOperator
 }
 
 export interface ConnectionContext {
