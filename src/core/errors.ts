@@ -27,6 +27,10 @@ export const ERRORS = {
     outcome: 'rejected',
     meaning: "the value does not fit the adapter's serialization",
   },
+  EXPRESSION_INVALID: {
+    outcome: 'rejected',
+    meaning: 'resultExpression or errorExpression is wrong, or gives what it must not',
+  },
   MESSAGE_TOO_LARGE: { outcome: 'rejected', meaning: 'the message exceeds the limit of the topic or broker' },
   TOPIC_INVALID: { outcome: 'rejected', meaning: 'the broker does not accept this topic name' },
   TOPIC_UNKNOWN: {

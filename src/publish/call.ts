@@ -4,6 +4,7 @@ import type { RegisteredDriver } from '../brokers/registry.js'
 import { objectOf } from '../core/json.js'
 import type { Job } from '../engine/engine.js'
 import type { CounterSample } from '../sla/counters.js'
+import type { TaskExpressions } from './expressions.js'
 import type { InputReader, JobInput } from './job-input.js'
 import type { Outcome } from './outcome.js'
 
@@ -21,6 +22,7 @@ export interface Call {
   readonly startedAt: number
   requestId: string
   retryBackOffMs: number
+  expressions: TaskExpressions
   /** Which delivery of the job this is, from 1. */
   attempt: number
   input?: JobInput

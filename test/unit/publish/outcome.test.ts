@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ERRORS, type ErrorCode, RelayError, toRelayError } from '../../../src/core/errors.js'
 import type { Job, Settlement } from '../../../src/engine/engine.js'
+import { taskExpressions } from '../../../src/publish/expressions.js'
 import {
   failureOf,
   type Outcome,
@@ -156,8 +157,12 @@ describe('a result', () => {
 })
 
 function settle(outcome: Outcome, job: Job = jobWith()): Settlement {
-  const options = { requestId: 'r-1', retryBackOffMs: RETRY_BACK_OFF_MS, holdMs: () => HOLD_MS }
-  return settlementOf(outcome, job, options)
+  return settlementOf(outcome, job, {
+    requestId: 'r-1',
+    retryBackOffMs: RETRY_BACK_OFF_MS,
+    holdMs: () => HOLD_MS,
+    expressions: taskExpressions(job.headers),
+  })
 }
 
 function failing(code: ErrorCode, job: Job = jobWith()) {
