@@ -23,7 +23,9 @@ export function configurationPage(): string {
       ['setting', 'values', 'default', 'meaning'],
       settingFields(driver.settings).map((field) => [
         code(field.path),
-        field.choices.length > 0 ? field.choices.map(code).join(', ') : field.type,
+        field.choices.length > 0
+          ? field.choices.map(code).join(', ')
+          : [field.type, ...(field.unit === undefined ? [] : [field.unit])].join(', '),
         field.default === undefined ? '' : code(field.default),
         field.text + (field.secret ? ' Kept encrypted, never shown.' : ''),
       ]),

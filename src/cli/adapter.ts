@@ -123,6 +123,7 @@ async function explainSettings(kind: string): Promise<void> {
   for (const field of settingFields(driverOf(brokerDrivers(), kind).settings)) {
     const notes = [
       field.choices.length > 0 ? field.choices.join(' | ') : field.type,
+      ...(field.unit === undefined ? [] : [field.unit]),
       ...(field.default === undefined ? [] : [`default ${field.default}`]),
       ...(field.secret ? ['secret'] : []),
     ]

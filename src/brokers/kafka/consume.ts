@@ -57,8 +57,7 @@ export async function consume(consumption: Consumption): Promise<void> {
   let count = 0
   try {
     await new Promise<void>((resolve, reject) => {
-      const fail = (thrown: unknown) =>
-        reject(judge(thrown, `reading topic ${topic}`, settings.bootstrapServers).error)
+      const fail = (thrown: unknown) => reject(judge(thrown, `reading topic ${topic}`, settings).error)
       signal.addEventListener('abort', () => resolve(), { once: true })
       consumer.on(consumer.events.CRASH, ({ payload }) => {
         if (!payload.restart) fail(payload.error)

@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs'
 import { type ErrorCode, messageOf, RelayError } from '../../core/errors.js'
-import type { KafkaSettings } from './settings.js'
+import { type Circumstances, connectionCure, isTlsRefusal, loginCure } from './connection-cure.js'
 
 // CommonJS: Node.js sees the error classes only on the default export.
 const {
@@ -66,17 +66,29 @@ const CURES: Readonly<Record<string, string>> = {
 }
 
 /** Judges what kafkajs threw. `doing` completes the sentence "Kafka at … failed while …". */
-export function judge(thrown: unknown, doing: string, servers: readonly string[]): Verdict {
-  if (thrown instanceof RelayError) return { remedy: 'retry', error: thrown }
+export function judge(thrown: unknown, doing: string, circumstances: Circumstances): Verdict {
   const cause = rootCause(thrown)
-  const at = brokerOf(cause) ?? servers.join(',')
+  if (cause instanceof RelayError) return { remedy: 'retry', error: cause }
+  const at = brokerOf(cause) ?? circumstances.bootstrapServers.join(',')
   const [code, remedy] = judgementOf(cause)
-  const cure = cause instanceof KafkaJSProtocolError ? CURES[cause.type] : undefined
+  const cure = cureOf(code, cause, circumstances)
   const reason = messageOf(cause) + (cure === undefined ? '' : `: ${cure}`)
   return {
     remedy,
     error: new RelayError(code, `Kafka at ${at} failed while ${doing}: ${reason}`, { cause: thrown }),
   }
+}
+
+function cureOf(code: ErrorCode, cause: unknown, circumstances: Circumstances): string | undefined {
+  const cure = connectionCure(cause, circumstances)
+  if (cure !== undefined) return cure
+  if (code === 'AUTHENTICATION_FAILED') return loginCure(circumstances)
+  return cause instanceof KafkaJSProtocolError ? CURES[cause.type] : undefined
+}
+
+/** The error of settings that cannot be used. */
+export function settingsInvalid(message: string, cause?: unknown): RelayError {
+  return new RelayError('SETTINGS_INVALID', message, cause === undefined ? {} : { cause })
 }
 
 /** The error of a request given up by our own time limit. `doing` as above. */
@@ -99,7 +111,7 @@ function judgementOf(cause: unknown): Judgement {
   }
   if (cause instanceof KafkaJSRequestTimeoutError) return ['BROKER_TIMEOUT', 'retry']
   if (cause instanceof KafkaJSConnectionError) {
-    return [TLS_ALERT.test(codeOf(cause)) ? 'AUTHENTICATION_FAILED' : 'BROKER_UNREACHABLE', 'retry']
+    return [isTlsRefusal(cause) ? 'AUTHENTICATION_FAILED' : 'BROKER_UNREACHABLE', 'retry']
   }
   switch (cause.name) {
     case 'KafkaJSSASLAuthenticationError':
@@ -115,65 +127,6 @@ function judgementOf(cause: unknown): Judgement {
     default:
       return ['BROKER_UNAVAILABLE', 'retry']
   }
-}
-
-/** How OpenSSL names what the other side refused. */
-const TLS_ALERT = /^ERR_SSL_.*ALERT/
-
-/** Codes of Node.js for a broker whose certificate leads to no trusted authority. */
-const UNTRUSTED: ReadonlySet<string> = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-])
-
-/** The settings to look at, with their values, as a clause; empty where no setting is to blame. */
-function cureOf(cause: unknown, { ssl, sasl }: Circumstances): string {
-  if (!(cause instanceof KafkaJSError)) return ''
-  if (cause.name === 'KafkaJSSASLAuthenticationError' || nameOf(cause).includes('SASL')) {
-    return `; check sasl.mechanism ${sasl?.mechanism ?? '(not set)'} and the credentials under sasl${
-      sasl?.username === undefined ? '' : ` of sasl.username "${sasl.username}"`
-    }`
-  }
-  const code = codeOf(cause)
-  if (TLS_ALERT.test(code)) {
-    return ssl.cert === undefined
-      ? '; the broker demands a client certificate: set ssl.cert and ssl.key'
-      : '; the broker does not accept the client certificate in ssl.cert: give one of an authority it trusts'
-  }
-  if (UNTRUSTED.has(code)) {
-    return `; no authority in ${
-      ssl.ca === undefined ? "Node.js's own list (ssl.ca is not set)" : 'ssl.ca'
-    } signed the certificate of the broker: set ssl.ca to the certificate of the one that did`
-  }
-  switch (code) {
-    case 'CERT_HAS_EXPIRED':
-      return '; the certificate of the broker is to be renewed'
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `; correct the address, or set ssl.serverName${
-        ssl.serverName === undefined ? '' : ` "${ssl.serverName}"`
-      } to a name in the certificate of the broker`
-    case 'ERR_SSL_WRONG_VERSION_NUMBER':
-    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-    case 'EPROTO':
-      return '; the broker speaks no TLS at this port: correct the port, or set ssl.enabled to false'
-    default:
-      break
-  }
-  const lacking = [...(ssl.enabled ? [] : ['TLS (ssl.enabled is false)']), ...(sasl ? [] : ['a login (sasl is not set)'])]
-  return cause instanceof KafkaJSConnectionClosedError && lacking.length > 0
-    ? `; brokers do so where they demand ${lacking.join(' or ')}`
-    : ''
-}
-
-function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : ''
-}
-
-function nameOf(error: Error): string {
-  return error instanceof KafkaJSProtocolError ? error.type : ''
 }
 
 /** kafkajs wraps what ended its retries, sometimes twice, and what a request for several things answered. */

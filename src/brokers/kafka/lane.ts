@@ -106,7 +106,7 @@ export class Lane {
       )
       if (placed || settings.acks === 'none') return this.#published(batch, placed, sentAt)
     } catch (thrown) {
-      return this.#failed(batch, judge(thrown, `publishing to ${this.#name}`, settings.bootstrapServers))
+      return this.#failed(batch, judge(thrown, `publishing to ${this.#name}`, settings))
     }
     // kafkajs leaves out, without an error, a partition its metadata does not know.
     producers.discard()

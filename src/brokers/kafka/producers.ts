@@ -105,7 +105,7 @@ export class Producers {
     } catch (error) {
       this.#failedAttempts++
       client.cut('given up')
-      throw judge(error, 'connecting', bootstrapServers).error
+      throw judge(error, 'connecting', this.#settings).error
     }
     this.#failedAttempts = 0
     this.#current = { client, producer, inFlight: 0 }

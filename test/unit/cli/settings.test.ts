@@ -50,6 +50,12 @@ describe('the fields of a kind of adapter', () => {
 
   it('tell which are secret', () => {
     const secret = settingFields(kafka.settings).filter((field) => field.secret)
-    assert.deepEqual(secret.map(({ path }) => path).sort(), ['sasl.password', 'ssl.key'])
+    assert.deepEqual(
+      secret.map(({ path }) => path).sort(),
+      [
+        ...['sasl.clientSecret', 'sasl.password', 'sasl.secretAccessKey', 'sasl.sessionToken'],
+        ...['ssl.key', 'ssl.passphrase'],
+      ].sort(),
+    )
   })
 })

@@ -45,7 +45,7 @@ for (const [given, ...named] of [
   [{ deliverySemantic: 'exactly-once' }, 'exactly-once', 'not available yet'],
   [{ acks: 'some' }, 'acks', '"some"'],
   [{ requestTimeoutMs: 5 }, 'requestTimeoutMs', '5'],
-  [{ retries: 3 }, 'retries', 'not a setting'],
+  [{ retrys: 3 }, 'retrys', 'not a setting'],
   [{ ssl: { enabled: true, cert: 'PEM' } }, 'ssl.cert', 'ssl.key'],
   [{ ssl: { ca: 'PEM' } }, 'ssl.ca', 'ssl.enabled'],
   [{ sasl: { mechanism: 'plain', username: 'me' } }, 'sasl', 'password'],
