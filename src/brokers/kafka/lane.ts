@@ -3,15 +3,16 @@ import type { Message, RecordMetadata } from 'kafkajs'
 import { RelayError, toRelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { pause } from '../../core/time-limit.js'
+import { compressionType } from './compression.js'
 import { judge, type Verdict } from './errors.js'
 import type { Pending } from './pending.js'
 import type { Producers } from './producers.js'
 import type { KafkaSettings } from './settings.js'
 import type { Topics } from './topics.js'
 
-/** Most messages in one send. */
+/** Most messages in one send, unless the settings say otherwise. */
 const BATCH_MESSAGES = 500
-/** Most bytes in one send of several messages: well below the default limit of a topic, 1,048,588. */
+/** Most bytes in one send of several messages, likewise: well below the default limit of a topic, 1,048,588. */
 const BATCH_BYTES = 512 * 1024
 
 /** What the broker answers as append time where the topic keeps the time of the message. */
@@ -24,6 +25,8 @@ export interface LaneContext {
   log: Log
   producers: Producers
   topics: Topics
+  /** True once nothing new comes, so that nothing is worth waiting for. */
+  isClosing: () => boolean
 }
 
 /**
@@ -36,11 +39,13 @@ export class Lane {
   readonly #context: LaneContext
   readonly #onTaken: () => void
   #waiting: Pending[] = []
+  #waitingBytes = 0
   /** Batches sent before and to be sent again, before anything that waits. */
   #again: Pending[][] = []
   #isRunning = false
   #failures = 0
-  #batchBytes = BATCH_BYTES
+  #batchBytes: number
+  #endGathering: (() => void) | undefined
 
   /** @param onTaken called when waiting messages were taken for a send */
   constructor(topic: string, partition: number, context: LaneContext, onTaken: () => void) {
@@ -48,13 +53,21 @@ export class Lane {
     this.partition = partition
     this.#context = context
     this.#onTaken = onTaken
+    this.#batchBytes = Math.max(BATCH_BYTES, context.settings.flush.bytes)
   }
 
   push(pending: Pending): void {
     this.#waiting.push(pending)
+    this.#waitingBytes += pending.bytes
+    if (this.#endGathering && this.#isFull()) this.#endGathering()
     if (this.#isRunning) return
     this.#isRunning = true
     void this.#run()
+  }
+
+  /** Sends what waits without waiting for more. */
+  flush(): void {
+    this.#endGathering?.()
   }
 
   async #run(): Promise<void> {
@@ -64,6 +77,7 @@ export class Lane {
       await nextTurn()
       this.#again = this.#again.map(unsettled).filter((batch) => batch.length > 0)
       if (this.#waiting.length === 0 && this.#again.length === 0) break
+      if (this.#again.length === 0) await this.#gathered()
       if (producers.isReady) {
         const batch = this.#again.shift() ?? this.#take()
         if (batch.length > 0) await this.#send(batch)
@@ -74,29 +88,55 @@ export class Lane {
     this.#isRunning = false
   }
 
+  /** Resolves when a send is due: the oldest message has waited the flush interval, or enough others wait with it. */
+  async #gathered(): Promise<void> {
+    const leftMs = (this.#waiting[0]?.flushAt ?? 0) - performance.now()
+    if (leftMs <= 0 || this.#isFull() || this.#context.isClosing()) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, leftMs)
+      this.#endGathering = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#endGathering = undefined
+  }
+
+  #isFull(): boolean {
+    const { messages, bytes } = this.#context.settings.flush
+    return (
+      this.#waiting.length >= (messages || this.#batchMessages) ||
+      this.#waitingBytes >= (bytes || this.#batchBytes)
+    )
+  }
+
   #take(): Pending[] {
     let bytes = 0
     let count = 0
     for (const pending of this.#waiting) {
       bytes += pending.bytes
-      if (count > 0 && (bytes > this.#batchBytes || count === BATCH_MESSAGES)) break
+      if (count > 0 && (bytes > this.#batchBytes || count === this.#batchMessages)) break
       count++
     }
-    const batch = unsettled(this.#waiting.splice(0, count))
+    const taken = this.#waiting.splice(0, count)
+    for (const pending of taken) this.#waitingBytes -= pending.bytes
+    const batch = unsettled(taken)
     this.#onTaken()
     return batch
   }
 
   async #send(batch: Pending[]): Promise<void> {
     const { producers, settings } = this.#context
+    const { acks } = producers.acknowledgement
     const sentAt = String(Date.now())
     const latest = batch.at(-1)?.deadline ?? 0
     try {
       const answer = await producers.send(
         {
           topic: this.topic,
-          acks: ACKS[settings.acks],
+          acks: ACKS[acks],
           timeout: settings.requestTimeoutMs,
+          compression: compressionType(settings.compression),
           messages: batch.map((pending) => this.#record(pending, sentAt)),
         },
         Math.max(latest - performance.now(), 0),
@@ -104,7 +144,7 @@ export class Lane {
       const placed = answer.find(
         ({ topicName, partition }) => topicName === this.topic && partition === this.partition,
       )
-      if (placed || settings.acks === 'none') return this.#published(batch, placed, sentAt)
+      if (placed || acks === 'none') return this.#published(batch, placed, sentAt)
     } catch (thrown) {
       return this.#failed(batch, judge(thrown, `publishing to ${this.#name}`, settings))
     }
@@ -172,7 +212,7 @@ export class Lane {
     const [only] = batch
     if (only && batch.length === 1) {
       if (error.retryable) return this.#retry(batch, error)
-      if (error.code === 'MESSAGE_TOO_LARGE') void rejectTooLarge(only, this.#context.topics, error)
+      if (error.code === 'MESSAGE_TOO_LARGE') void rejectTooLarge(only, this.#context, error)
       else only.fail(error)
       return
     }
@@ -185,11 +225,18 @@ export class Lane {
   }
 
   async #retry(batch: Pending[], error: RelayError): Promise<void> {
-    this.#keep(batch, error)
-    const { length } = batch
-    this.#context.log.warn('a batch was not acknowledged', { reason: error.message, messages: length })
+    const { settings, log } = this.#context
+    const { retries = Number.POSITIVE_INFINITY, retryBackoffMs, retryBackoffMaxMs } = settings
+    const [again, ended] = [
+      batch.filter(({ resends }) => resends < retries),
+      batch.filter(({ resends }) => resends >= retries),
+    ]
+    rejectAll(ended, error)
+    for (const pending of again) pending.resends++
+    this.#keep(again, error)
+    log.warn('a batch was not acknowledged', { reason: error.message, messages: batch.length })
+    await pause(Math.min(retryBackoffMs * 2 ** this.#failures, retryBackoffMaxMs))
     this.#failures++
-    await pause(Math.min(50 * 2 ** this.#failures, 1000))
   }
 
   /** Puts back, in front, what may be sent once more. */
@@ -210,7 +257,12 @@ export class Lane {
   #notConnected(error: RelayError): void {
     rejectAll(this.#waiting, error)
     this.#waiting = []
+    this.#waitingBytes = 0
     for (const batch of this.#again.splice(0).reverse()) this.#keep(batch, error)
+  }
+
+  get #batchMessages(): number {
+    return this.#context.settings.flush.maxMessages || BATCH_MESSAGES
   }
 
   get #name(): string {
@@ -218,16 +270,20 @@ export class Lane {
   }
 }
 
-/** Rejects a message that no topic limit allows, naming the limit if it can be read. */
-export async function rejectTooLarge(pending: Pending, topics: Topics, cause?: RelayError): Promise<void> {
+/** Rejects a message that the adapter or its topic does not allow, naming both limits if they can be read. */
+export async function rejectTooLarge(
+  pending: Pending,
+  { settings, topics }: Pick<LaneContext, 'settings' | 'topics'>,
+  cause?: RelayError,
+): Promise<void> {
   const { topic } = pending.message
   const limit = await topics.messageLimit(topic)
   pending.fail(
     new RelayError(
       'MESSAGE_TOO_LARGE',
-      `message of about ${pending.bytes} bytes is larger than topic ${topic} allows (max.message.bytes ${
-        limit ? `is ${limit}` : 'could not be read'
-      }): make it smaller or raise the limit`,
+      `message of about ${pending.bytes} bytes is larger than adapter and topic ${topic} allow (maxMessageBytes is ${
+        settings.maxMessageBytes
+      }, max.message.bytes ${limit ? `is ${limit}` : 'could not be read'}): make it smaller or raise the limit`,
       { cause },
     ),
   )
