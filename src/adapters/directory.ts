@@ -8,6 +8,8 @@ import type { Adapter } from './adapter.js'
 import { type ResolvedSettings, resolveAdapter, variableLookup } from './resolve-adapter.js'
 import { resolveEnv } from './resolve-env.js'
 import type { Secrets } from './secrets.js'
+import type { Serializers } from './serialization/serializer.js'
+import { createSerializers } from './serialization/serializers.js'
 import type { AdapterStore } from './store.js'
 
 const RELOAD_EVERY_MS = 30_000
@@ -26,14 +28,16 @@ interface Snapshot {
   resolved: Map<string, HashedSettings>
 }
 
-/** With the hash that tells connections apart, worked out once and not per job. */
-type HashedSettings = ResolvedSettings & { hash: string }
+/** With the hashes that tell connections and serializers apart, worked out once and not per job. */
+type HashedSettings = ResolvedSettings & { hash: string; serializationHash: string }
 
 export interface DirectoryOptions {
   store: AdapterStore
   registry: DriverRegistry
   connections: Connections
   secrets: Secrets
+  /** Where modules of serialization `custom` may lie; undefined: nowhere. */
+  modulesFolder: string | undefined
   databaseUrl: string
   log: Log
 }
@@ -44,6 +48,8 @@ export interface DirectoryOptions {
  */
 export class AdapterDirectory {
   readonly #options: DirectoryOptions
+  /** By hash of their settings: what they know of schemas outlives a reload. */
+  #serializers = new Map<string, Serializers>()
   #snapshot: Snapshot = { byReference: new Map(), lookup: () => undefined, resolved: new Map() }
   #listening: Listening | undefined
   #timer: NodeJS.Timeout | undefined
@@ -109,6 +115,25 @@ export class AdapterDirectory {
     )
   }
 
+  /**
+   * How an adapter's keys and values become bytes.
+   * @throws RelayError ENV_UNKNOWN, SETTINGS_INVALID, MASTER_KEY_MISSING
+   */
+  serializers(adapter: Adapter): Serializers {
+    const { serialization, serializationHash } = this.#resolve(adapter)
+    let serializers = this.#serializers.get(serializationHash)
+    if (!serializers) {
+      serializers = createSerializers({
+        adapter: adapter.name,
+        serializations: { key: adapter.keySerialization, value: adapter.valueSerialization },
+        settings: serialization,
+        modulesFolder: this.#options.modulesFolder,
+      })
+      this.#serializers.set(serializationHash, serializers)
+    }
+    return serializers
+  }
+
   /** Loads everything again; calls made while one runs share the next. */
   async reload(): Promise<void> {
     if (this.#reloading) {
@@ -134,15 +159,19 @@ export class AdapterDirectory {
     const byReference = new Map<string, Adapter>()
     for (const adapter of adapters) byReference.set(adapter.name, adapter).set(adapter.id, adapter)
     this.#snapshot = { byReference, lookup: variableLookup(variables, secrets), resolved: new Map() }
-    connections.retain(this.#hashesOf(adapters))
+    this.#retain(adapters, connections)
   }
 
-  #hashesOf(adapters: Adapter[]): Set<string> {
+  #retain(adapters: Adapter[], connections: Connections): void {
     const hashes = new Set<string>()
+    const serializers = new Map<string, Serializers>()
     for (const adapter of adapters) {
       if (!adapter.enabled) continue
       try {
-        hashes.add(this.#resolve(adapter).hash)
+        const { hash, serializationHash } = this.#resolve(adapter)
+        hashes.add(hash)
+        const known = this.#serializers.get(serializationHash)
+        if (known) serializers.set(serializationHash, known)
       } catch (error) {
         this.#options.log.warn('an adapter cannot be used', {
           adapter: adapter.name,
@@ -150,7 +179,8 @@ export class AdapterDirectory {
         })
       }
     }
-    return hashes
+    connections.retain(hashes)
+    this.#serializers = serializers
   }
 
   #peek(reference: string): Adapter | undefined {
@@ -184,8 +214,13 @@ export class AdapterDirectory {
     const { resolved, lookup } = this.#snapshot
     const known = resolved.get(adapter.id)
     if (known) return known
-    const { address, settings } = resolveAdapter(adapter, lookup, this.#options.secrets)
-    const hashed = { address, settings, hash: settingsHash(adapter.kind, address, settings) }
+    const { name, kind, keySerialization, valueSerialization } = adapter
+    const parts = resolveAdapter(adapter, lookup, this.#options.secrets)
+    const hashed = {
+      ...parts,
+      hash: settingsHash(kind, parts.address, parts.settings),
+      serializationHash: settingsHash(`${keySerialization}/${valueSerialization}`, name, parts.serialization),
+    }
     resolved.set(adapter.id, hashed)
     return hashed
   }

@@ -2,7 +2,7 @@ import type { TObject } from 'typebox'
 import type { Log } from '../core/log.js'
 import type { BrokerOperator } from './operator.js'
 
-/** A message ready to go: bytes, not values. Made by src/adapters/serialize.ts. */
+/** A message ready to go: bytes, not values. Made by src/adapters/serialization. */
 interface OutboundBase {
   topic: string
   /** Goes with the message as header or property `x-request-id`, and into every record of the call. */

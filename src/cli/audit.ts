@@ -18,6 +18,7 @@ export function addAuditCommands(program: Command): void {
     .addOption(
       new Option('--status <status>', 'that ended so').choices([
         'published',
+        'skipped',
         'rejected',
         'failed',
       ] satisfies AuditStatus[]),
@@ -31,7 +32,8 @@ export function addAuditCommands(program: Command): void {
     .addHelpText(
       'after',
       `
-A status is published (the broker has it), rejected (permanent, an incident) or failed (passing, tried again).
+A status is published (the broker has it), skipped (dropped by the adapter's module), rejected (permanent, an
+incident) or failed (passing, tried again).
 
 Examples:
   bpmn-relay audit list --since 1h --status failed

@@ -3,7 +3,7 @@ import { Value } from 'typebox/value'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import { RelayError } from '../core/errors.js'
 
-/** One setting of a kind of adapter, as its driver's JSON schema describes it. */
+/** One setting of a kind of adapter, as its JSON schema describes it. */
 export interface SettingField {
   /** Such as `sasl.password`. */
   path: string
@@ -57,7 +57,7 @@ export function settingFields(schema: unknown, prefix = ''): SettingField[] {
  */
 export function parseSettings(
   pairs: readonly string[],
-  driver: RegisteredDriver,
+  driver: Pick<RegisteredDriver, 'kind' | 'settings'>,
   base: Record<string, unknown>,
 ): Record<string, unknown> {
   const fields = new Map(settingFields(driver.settings).map((field) => [field.path, field]))

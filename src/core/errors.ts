@@ -31,6 +31,19 @@ export const ERRORS = {
     outcome: 'rejected',
     meaning: 'resultExpression or errorExpression is wrong, or gives what it must not',
   },
+  VALUE_NOT_DESERIALIZABLE: {
+    outcome: 'rejected',
+    meaning: "received bytes do not fit the adapter's serialization",
+  },
+  SCHEMA_UNKNOWN: { outcome: 'rejected', meaning: 'the schema registry has no such schema or subject' },
+  SCHEMA_INVALID: {
+    outcome: 'rejected',
+    meaning: 'the schema cannot be used, or the schema registry refused it',
+  },
+  SCHEMA_REGISTRY_UNREACHABLE: {
+    outcome: 'failed',
+    meaning: 'the schema registry did not answer, or answered that it cannot just now',
+  },
   MESSAGE_TOO_LARGE: { outcome: 'rejected', meaning: 'the message exceeds the limit of the topic or broker' },
   TOPIC_INVALID: { outcome: 'rejected', meaning: 'the broker does not accept this topic name' },
   TOPIC_UNKNOWN: {

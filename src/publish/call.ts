@@ -38,21 +38,21 @@ export function recordOf(call: Call, outcome: Outcome): CallRecord {
     adapterId: adapter?.id ?? null,
     operation: OPERATION,
     processId: job.processId,
-    result: outcome.kind === 'published' ? 'ok' : outcome.kind === 'held' ? 'held' : 'error',
+    result: outcome.kind === 'held' ? 'held' : 'error' in outcome ? 'error' : 'ok',
     durationMs,
   }
   const counted = adapter?.slaMonitoring === false ? null : sample
   if (outcome.kind === 'held') return { audit: null, ledger: null, sample: counted, deadline: job.deadline }
-  const result = outcome.kind === 'published' ? JSON.stringify(outcome.result) : null
+  const receipt = outcome.kind === 'published' ? JSON.stringify(outcome.result) : null
   return {
-    audit: adapter?.auditRequests === false ? null : auditRowOf(call, outcome, result, durationMs),
+    audit: adapter?.auditRequests === false ? null : auditRowOf(call, outcome, receipt, durationMs),
     ledger: {
       jobKey: job.key,
       processInstanceKey: job.processInstanceKey,
       elementInstanceKey: job.elementInstanceKey,
       fingerprint: call.fingerprint ?? '',
       attempts: call.attempt,
-      receipt: result,
+      receipt,
     },
     sample: counted,
     deadline: job.deadline,
@@ -62,11 +62,11 @@ export function recordOf(call: Call, outcome: Outcome): CallRecord {
 function auditRowOf(
   call: Call,
   outcome: Exclude<Outcome, { kind: 'held' }>,
-  result: string | null,
+  receipt: string | null,
   durationMs: number,
 ): AuditRow {
   const { job, adapter, input } = call
-  const error = outcome.kind === 'published' ? null : outcome.error
+  const error = 'error' in outcome ? outcome.error : null
   return {
     requestId: call.requestId,
     source: 'job',
@@ -75,7 +75,7 @@ function auditRowOf(
     adapterName: adapter?.name ?? input?.adapterId ?? null,
     adapterKind: call.driver.kind,
     destination: input?.topic ?? null,
-    receipt: result,
+    receipt,
     status: outcome.kind,
     errorCode: error?.code ?? null,
     errorText: error?.message ?? null,
@@ -87,7 +87,9 @@ function auditRowOf(
     elementId: job.elementId,
     jobKey: job.key,
     request: requestText(call),
-    response: result ?? (error && JSON.stringify({ code: error.code, description: error.message })),
+    response: JSON.stringify(
+      'error' in outcome ? { code: outcome.error.code, description: outcome.error.message } : outcome.result,
+    ),
   }
 }
 

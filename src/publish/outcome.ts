@@ -7,6 +7,8 @@ import type { ErrorInfo, TaskExpressions, Verdict } from './expressions.js'
 export type Outcome =
   /** `repeated`: by an earlier delivery of the same job; nothing was sent now. */
   | { kind: 'published'; result: PublishResult; repeated: boolean }
+  /** Dropped by the adapter's own module: nothing was sent, and that is well. */
+  | { kind: 'skipped'; result: PublishResult }
   | { kind: 'rejected'; error: RelayError }
   | { kind: 'failed'; error: RelayError }
   | { kind: 'held'; error: RelayError }
@@ -30,6 +32,11 @@ export function resultOf(requestId: string, receipt: Receipt): PublishResult {
     default:
       return receipt satisfies never
   }
+}
+
+/** What a process gets where the adapter's own module dropped the record. */
+export function skippedResult(requestId: string, topic: string): PublishResult {
+  return { requestId, topic, skipped: true }
 }
 
 /** A result as the ledger keeps it. */
@@ -64,7 +71,8 @@ export function settlementOf(outcome: Outcome, job: Job, options: SettleOptions)
 function settledByRule(outcome: Outcome, job: Job, options: SettleOptions): Settlement {
   const { requestId, retryBackOffMs, holdMs, expressions } = options
   switch (outcome.kind) {
-    case 'published': {
+    case 'published':
+    case 'skipped': {
       const { resultVariable } = job.headers
       const whole = resultVariable ? { [resultVariable]: outcome.result } : {}
       return { kind: 'complete', variables: { ...whole, ...expressions.variablesOf(outcome.result) } }
@@ -98,6 +106,7 @@ function verdictOn(
 ): Verdict | undefined {
   switch (outcome.kind) {
     case 'published':
+    case 'skipped':
       return expressions.verdictOn({ response: outcome.result, error: null }, job.retries)
     case 'rejected':
     case 'failed':
@@ -116,7 +125,7 @@ function settledBy(verdict: Verdict, outcome: Outcome, { requestId }: SettleOpti
       return { kind: 'bpmnError', code: verdict.code, message: cut(verdict.message), variables }
     case 'jobError': {
       const { retries, backOffMs } = verdict
-      const told = outcome.kind === 'published' ? {} : { error: infoOf(outcome.error, requestId) }
+      const told = 'error' in outcome ? { error: infoOf(outcome.error, requestId) } : {}
       return {
         kind: 'fail',
         retries,
@@ -134,11 +143,22 @@ function settledBy(verdict: Verdict, outcome: Outcome, { requestId }: SettleOpti
 
 /** An expression that turned out wrong must not hide what it was asked about. */
 function withEnding(wrong: RelayError, outcome: Outcome): RelayError {
-  const ending =
-    outcome.kind === 'published'
-      ? 'The message is published, and not sent again for this job.'
-      : `The publish itself: ${outcome.error.code}: ${outcome.error.message}`
-  return new RelayError(wrong.code, `${wrong.message}\n${ending}`, { cause: wrong })
+  return new RelayError(wrong.code, `${wrong.message}\n${endingOf(outcome)}`, { cause: wrong })
+}
+
+function endingOf(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'published':
+      return 'The message is published, and not sent again for this job.'
+    case 'skipped':
+      return "The message was dropped by the adapter's module."
+    case 'rejected':
+    case 'failed':
+    case 'held':
+      return `The publish itself: ${outcome.error.code}: ${outcome.error.message}`
+    default:
+      return outcome satisfies never
+  }
 }
 
 function incident(error: RelayError, requestId: string): Settlement {

