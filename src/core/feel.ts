@@ -66,11 +66,11 @@ export function feelExpression(field: string, source: string, functions: FeelFun
     evaluate(variables) {
       const { value, warnings } = evaluated(() => evaluate(text, { ...variables, ...scope }), wrong)
       const misuse = warnings.find(({ type }) => WRONG.has(type))
-      if (misuse) throw wrong(misuse.message, misuse.position.from)
+      if (misuse) throw wrong(firstLine(misuse.message), misuse.position.from)
       const [hint] = warnings
       return {
         value: jsonOf(value, (reason) => wrong(reason)),
-        wrong: (reason) => wrong(hint ? `${reason} (${hint.message})` : reason, hint?.position.from),
+        wrong: (reason) => wrong(hint ? `${reason} (${firstLine(hint.message)})` : reason, hint?.position.from),
       }
     },
   }
@@ -82,6 +82,11 @@ function evaluated<T>(run: () => T, wrong: (reason: string, at?: number, cause?:
   } catch (cause) {
     throw wrong(`it cannot be evaluated: ${messageOf(cause)}`, undefined, cause)
   }
+}
+
+/** The library may show the source of a function. */
+function firstLine(message: string): string {
+  return message.split('\n', 1).join()
 }
 
 type SyntaxNode = ReturnType<typeof parseExpression>['topNode']
@@ -115,8 +120,7 @@ function faultIn(text: string, functions: FeelFunctions, scope: Record<string, u
     const name = nameAt(text, callee.from, callee.to)
     const known = functions[name]
     if (known && tooManyParameters(call, known.parameters.length)) {
-      const reason = `${name} takes ${known.parameters.length} parameters at most: ${known.parameters.join(', ')}`
-      return { reason, at: callee.from }
+      return { reason: `${name} takes (${known.parameters.join(', ')}) and no more`, at: callee.from }
     }
     if (!known && !ownNames.has(name) && !isBuiltIn(name)) {
       const reason = `there is no function "${name}": use ${Object.keys(functions).join(', ')} or FEEL's own`

@@ -77,7 +77,7 @@ describe('a wrong FEEL expression is refused before it is evaluated', () => {
     ['with an unknown function', '1 +\n  foo(2)', 2, 3, 'there is no function "foo"'],
     ['with one in the branch not taken', 'if true then 1 else foo(2)', 1, 21, 'there is no function "foo"'],
     ['with an unknown function of several words', 'foo  bar(1)', 1, 1, 'there is no function "foo bar"'],
-    ['with too many parameters', 'is defined(1, 2)', 1, 1, 'is defined takes 1 parameters at most: value'],
+    ['with too many parameters', 'is defined(1, 2)', 1, 1, 'is defined takes (value) and no more'],
   ]
   for (const [what, text, line, column, reason] of cases) {
     it(what, () => {
