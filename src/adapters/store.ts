@@ -29,6 +29,8 @@ export interface AdapterStore {
   adapter(idOrName: string): Promise<Adapter>
   /** @throws RelayError SETTINGS_INVALID, ENV_UNKNOWN, NAME_TAKEN, MASTER_KEY_MISSING */
   createAdapter(input: NewAdapter): Promise<Adapter>
+  /** Of a disabled adapter, jobs are held. @throws RelayError NOT_FOUND */
+  setEnabled(idOrName: string, enabled: boolean): Promise<Adapter>
   /** @throws RelayError NOT_FOUND */
   deleteAdapter(idOrName: string): Promise<Adapter>
   /** By name. */
@@ -105,6 +107,12 @@ export function createAdapterStore(
           { cause },
         )
       }
+      return await adapter(id)
+    },
+
+    async setEnabled(idOrName, enabled) {
+      const { id } = await adapter(idOrName)
+      await adapterRows.update({ id }, { enabled, revision: () => 'revision + 1' })
       return await adapter(id)
     },
 

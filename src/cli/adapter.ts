@@ -5,7 +5,7 @@ import { SERIALIZATIONS } from '../adapters/serialization/serializer.js'
 import type { DriverRegistry } from '../brokers/registry.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import { confirm } from './ask.js'
-import { withWorkbench } from './context.js'
+import { withAdapterAdmin, withAdminContext, withWorkbench } from './context.js'
 import { table } from './table.js'
 
 export function addAdapterCommands(program: Command): void {
@@ -59,6 +59,21 @@ Examples:
     .action(showAdapter)
 
   adapter
+    .command('test <name>')
+    .description('Connect to the brokers of an adapter, log in and ask them something.')
+    .action(testAdapter)
+
+  adapter
+    .command('enable <name>')
+    .description('Let jobs of an adapter through again.')
+    .action((name: string) => setEnabled(name, true))
+
+  adapter
+    .command('disable <name>')
+    .description('Hold the jobs of an adapter back, for maintenance; they go on once it is enabled.')
+    .action((name: string) => setEnabled(name, false))
+
+  adapter
     .command('delete <name>')
     .description('Delete an adapter, by name or id. Tasks that refer to it get an incident from then on.')
     .option('-y, --yes', 'delete without asking')
@@ -92,7 +107,11 @@ async function createAdapter(options: CreateOptions): Promise<void> {
       name,
       kind,
       address,
-      settings: parseSettings(options.setting ?? [], { kind, settings: adapterSettingsSchema(driver) }, fromFile),
+      settings: parseSettings(
+        options.setting ?? [],
+        { kind, settings: adapterSettingsSchema(driver) },
+        fromFile,
+      ),
       ...(description !== undefined && { description }),
       ...(keySerialization !== undefined && { keySerialization }),
       ...(valueSerialization !== undefined && { valueSerialization }),
@@ -187,6 +206,23 @@ async function publicView(adapter: Adapter, registry: DriverRegistry): Promise<R
     settings: publicSettings(adapter.settings, adapterSettingsSchema(driverOf(registry, kind))),
     ...{ keySerialization, valueSerialization, auditRequests, slaMonitoring, logResults, revision },
   }
+}
+
+async function testAdapter(name: string): Promise<void> {
+  await withAdapterAdmin(name, async ({ adapter, connection }) => {
+    const startedAt = performance.now()
+    await connection().check()
+    const ms = Math.round(performance.now() - startedAt)
+    console.log(`Adapter "${adapter.name}" works: ${adapter.address} answered within ${ms} ms.`)
+  })
+}
+
+async function setEnabled(name: string, enabled: boolean): Promise<void> {
+  const { setAdapterEnabled } = await import('../admin/set-enabled.js')
+  await withAdminContext(async (context) => {
+    const adapter = await setAdapterEnabled(context, name, enabled)
+    console.log(`Adapter "${adapter.name}" is ${enabled ? 'enabled' : 'disabled: its jobs wait'}.`)
+  })
 }
 
 async function deleteAdapter(name: string, options: { yes?: true }, command: Command): Promise<void> {

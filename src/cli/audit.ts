@@ -19,6 +19,7 @@ export function addAuditCommands(program: Command): void {
       new Option('--status <status>', 'that ended so').choices([
         'published',
         'skipped',
+        'done',
         'rejected',
         'failed',
       ] satisfies AuditStatus[]),
@@ -32,8 +33,8 @@ export function addAuditCommands(program: Command): void {
     .addHelpText(
       'after',
       `
-A status is published (the broker has it), skipped (dropped by the adapter's module), rejected (permanent, an
-incident) or failed (passing, tried again).
+A status is published (the broker has it), skipped (dropped by the adapter's module), done (an operator's action),
+rejected (permanent, an incident) or failed (passing, tried again).
 
 Examples:
   bpmn-relay audit list --since 1h --status failed

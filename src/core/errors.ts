@@ -55,7 +55,7 @@ export const ERRORS = {
   NOT_SUPPORTED: { outcome: 'rejected', meaning: 'the protocol of the adapter cannot do what was asked' },
   BROKER_REFUSED: {
     outcome: 'rejected',
-    meaning: 'the broker refused the message for good, for another reason',
+    meaning: 'the broker refused the message or request for good, for another reason',
   },
   AUTHENTICATION_FAILED: {
     outcome: 'failed',
@@ -89,7 +89,7 @@ export const ERRORS = {
   },
   DATABASE_NOT_MIGRATED: { outcome: 'rejected', meaning: 'the database schema is older than this program' },
   ENGINE_UNREACHABLE: { outcome: 'failed', meaning: 'the process engine cannot be reached' },
-  NAME_TAKEN: { outcome: 'rejected', meaning: 'another adapter or variable already has this name' },
+  NAME_TAKEN: { outcome: 'rejected', meaning: 'another adapter, variable or topic already has this name' },
   ENV_IN_USE: { outcome: 'rejected', meaning: 'the environment variable is still used by adapters' },
   NOT_FOUND: { outcome: 'rejected', meaning: 'there is nothing under this id or name' },
   MASTER_KEY_MISSING: {

@@ -49,6 +49,8 @@ export async function consume(consumption: Consumption): Promise<void> {
   const consumer = client.kafka.consumer({
     groupId,
     allowAutoTopicCreation: false,
+    // Leaving waits for the fetch in flight, which the broker may keep this long for messages to come.
+    maxWaitTimeInMs: 500,
     partitionAssigners: [toOneMember(topic, [...left.keys()])],
     // Only a reader that waits for more has a reason to start again after a failure.
     retry: { restartOnFailure: async () => follow },

@@ -116,8 +116,6 @@ function judgementOf(cause: unknown): Judgement {
   switch (cause.name) {
     case 'KafkaJSSASLAuthenticationError':
       return ['AUTHENTICATION_FAILED', 'reject']
-    case 'KafkaJSNotImplemented':
-      return ['NOT_SUPPORTED', 'reject']
     case 'KafkaJSTimeout':
     case 'KafkaJSLockTimeout':
       return ['BROKER_TIMEOUT', 'retry']
