@@ -102,11 +102,11 @@ function codes(): ErrorCode[] {
   return Object.keys(ERRORS).filter(isCode)
 }
 
-function markdownTable(titles: string[], rows: string[][]): string[] {
+export function markdownTable(titles: string[], rows: string[][]): string[] {
   const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [line(titles), `|${titles.map(() => '---').join('|')}|`, ...rows.map(line)]
 }
 
-function code(text: string): string {
+export function code(text: string): string {
   return `\`${text}\``
 }

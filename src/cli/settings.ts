@@ -11,6 +11,7 @@ export interface SettingField {
   /** Such as `ms`; undefined for what is not measured. */
   unit: string | undefined
   choices: string[]
+  title: string
   text: string
   /** JSON text; undefined when there is none. */
   default: string | undefined
@@ -43,6 +44,7 @@ export function settingFields(schema: unknown, prefix = ''): SettingField[] {
       type: node.type ?? 'string',
       unit: node.unit,
       choices,
+      title: node.title ?? name,
       text: sentences(node.title, node.description),
       default: node.default === undefined ? undefined : JSON.stringify(node.default),
       secret: node.secret ?? false,

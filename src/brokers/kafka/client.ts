@@ -28,6 +28,8 @@ export class KafkaClients {
   readonly #openSocket: ISocketFactory
   readonly #log: Log
   readonly #sockets = new Set<net.Socket>()
+  /** Shared by all clients, so that they share the tokens of a login. */
+  readonly #security: Pick<KafkaConfig, 'ssl' | 'sasl'>
   #opened = 0
   #isClosed = false
 
@@ -35,6 +37,7 @@ export class KafkaClients {
     this.#settings = settings
     this.#openSocket = openSocket
     this.#log = log
+    this.#security = { ...tlsOptions(settings.ssl), ...saslOptions(settings) }
   }
 
   open(): KafkaClient {
@@ -81,8 +84,7 @@ export class KafkaClients {
       enforceRequestTimeout: true,
       // Enough to try every bootstrap server once.
       retry: { retries: servers.length, initialRetryTime: 100, maxRetryTime: 400 },
-      ...tlsOptions(this.#settings.ssl),
-      ...saslOptions(this.#settings),
+      ...this.#security,
       logLevel: logLevel.WARN,
       // kafkajs reports at ERROR what it then repeats; what ends in failure reaches people as the error of the call.
       logCreator: () => (entry) => {

@@ -19,6 +19,8 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ])
 
+const NO_TLS = 'the broker seems to speak no TLS at this port: correct the port, or set ssl.enabled to false'
+
 /** Whether a broker refused the TLS connection as it was offered. */
 export function isTlsRefusal(error: unknown): boolean {
   return TLS_ALERT.test(codeOf(error))
@@ -60,7 +62,10 @@ export function connectionCure(error: unknown, { ssl, sasl }: Circumstances): st
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
     case 'EPROTO':
-      return 'the broker speaks no TLS at this port: correct the port, or set ssl.enabled to false'
+      return NO_TLS
+    case 'ECONNRESET':
+      // A Kafka port without TLS takes the first bytes for a request that is far too large, and hangs up.
+      return error.message.includes('before secure TLS connection') ? NO_TLS : undefined
     default:
       return undefined
   }
