@@ -10,6 +10,7 @@ import { resolveEnv } from './resolve-env.js'
 import type { Secrets } from './secrets.js'
 import type { Serializers } from './serialization/serializer.js'
 import { createSerializers } from './serialization/serializers.js'
+import { isSimple } from './serialization/simple.js'
 import type { AdapterStore } from './store.js'
 
 const RELOAD_EVERY_MS = 30_000
@@ -26,6 +27,7 @@ interface Snapshot {
   byReference: Map<string, Adapter>
   lookup: (name: string) => string | undefined
   resolved: Map<string, HashedSettings>
+  serializers: Map<string, Serializers>
 }
 
 /** With the hashes that tell connections and serializers apart, worked out once and not per job. */
@@ -48,9 +50,9 @@ export interface DirectoryOptions {
  */
 export class AdapterDirectory {
   readonly #options: DirectoryOptions
-  /** By hash of their settings: what they know of schemas outlives a reload. */
+  #snapshot: Snapshot = snapshotOf(new Map(), () => undefined)
+  /** By hash of their settings: what they know of schemas outlives a snapshot. */
   #serializers = new Map<string, Serializers>()
-  #snapshot: Snapshot = { byReference: new Map(), lookup: () => undefined, resolved: new Map() }
   #listening: Listening | undefined
   #timer: NodeJS.Timeout | undefined
   #reloading: Promise<void> | undefined
@@ -120,17 +122,10 @@ export class AdapterDirectory {
    * @throws RelayError ENV_UNKNOWN, SETTINGS_INVALID, MASTER_KEY_MISSING
    */
   serializers(adapter: Adapter): Serializers {
-    const { serialization, serializationHash } = this.#resolve(adapter)
-    let serializers = this.#serializers.get(serializationHash)
-    if (!serializers) {
-      serializers = createSerializers({
-        adapter: adapter.name,
-        serializations: { key: adapter.keySerialization, value: adapter.valueSerialization },
-        settings: serialization,
-        modulesFolder: this.#options.modulesFolder,
-      })
-      this.#serializers.set(serializationHash, serializers)
-    }
+    const known = this.#snapshot.serializers.get(adapter.id)
+    if (known) return known
+    const serializers = this.#serializersOf(adapter)
+    this.#snapshot.serializers.set(adapter.id, serializers)
     return serializers
   }
 
@@ -158,7 +153,7 @@ export class AdapterDirectory {
     const [adapters, variables] = await Promise.all([store.adapters(), store.variables()])
     const byReference = new Map<string, Adapter>()
     for (const adapter of adapters) byReference.set(adapter.name, adapter).set(adapter.id, adapter)
-    this.#snapshot = { byReference, lookup: variableLookup(variables, secrets), resolved: new Map() }
+    this.#snapshot = snapshotOf(byReference, variableLookup(variables, secrets))
     this.#retain(adapters, connections)
   }
 
@@ -181,6 +176,23 @@ export class AdapterDirectory {
     }
     connections.retain(hashes)
     this.#serializers = serializers
+  }
+
+  #serializersOf(adapter: Adapter): Serializers {
+    const { name, keySerialization: key, valueSerialization: value } = adapter
+    const options = {
+      adapter: name,
+      serializations: { key, value },
+      modulesFolder: this.#options.modulesFolder,
+    }
+    // Without a look at the settings: a job published earlier is completed even if they cannot be resolved any more.
+    if (isSimple(key) && isSimple(value)) return createSerializers({ ...options, settings: {} })
+    const { serialization, serializationHash } = this.#resolve(adapter)
+    const known = this.#serializers.get(serializationHash)
+    if (known) return known
+    const serializers = createSerializers({ ...options, settings: serialization })
+    this.#serializers.set(serializationHash, serializers)
+    return serializers
   }
 
   #peek(reference: string): Adapter | undefined {
@@ -230,4 +242,8 @@ export class AdapterDirectory {
       reason: messageOf(error),
     })
   }
+}
+
+function snapshotOf(byReference: Snapshot['byReference'], lookup: Snapshot['lookup']): Snapshot {
+  return { byReference, lookup, resolved: new Map(), serializers: new Map() }
 }

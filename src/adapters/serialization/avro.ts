@@ -72,7 +72,7 @@ export function avroName(text: string): string {
 }
 
 function compile({ id, text, references }: RegisteredSchema): avro.Type {
-  const options = { registry: { long: exactLong }, wrapUnions: 'always' } as const
+  const options = { registry: {}, wrapUnions: 'always', typeHook: hookLong } as const
   try {
     // Each makes its names known to those after it.
     for (const reference of references) avro.Type.forSchema(JSON.parse(reference.text), options)
@@ -86,6 +86,12 @@ function compile({ id, text, references }: RegisteredSchema): avro.Type {
       },
     )
   }
+}
+
+/** For longs under a logical type, too. */
+function hookLong(schema: avro.Schema): avro.Type | undefined {
+  const name = typeof schema === 'object' && 'type' in schema ? schema.type : schema
+  return name === 'long' ? exactLong : undefined
 }
 
 /** A value of JSON in the form avsc takes. @throws RelayError VALUE_NOT_SERIALIZABLE naming the place. */

@@ -82,6 +82,11 @@ export const SIMPLE: Readonly<Record<SimpleSerialization, Codec>> = {
   },
 }
 
+/** Whether a serialization needs no settings. */
+export function isSimple(serialization: Serialization): serialization is SimpleSerialization {
+  return Object.hasOwn(SIMPLE, serialization)
+}
+
 /** JSON text of bytes that are JSON, as it stands. */
 export function jsonText(bytes: Buffer, field: string): string {
   const text = utf8(bytes, field)

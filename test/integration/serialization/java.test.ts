@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import path from 'node:path'
 import { before, describe, it } from 'node:test'
-import { promisify } from 'node:util'
-import type { Serialization } from '../../../src/adapters/serialization/serializer.js'
-import { SERIALIZATIONS } from '../../../src/adapters/serialization/serializer.js'
+import { SERIALIZATIONS, type Serialization } from '../../../src/adapters/serialization/serializer.js'
 import { createSerializers } from '../../../src/adapters/serialization/serializers.js'
-import { packageRoot } from '../../../src/core/package-root.js'
-import { installServer } from '../../../src/stack/maven.js'
+import { runKafkaJava } from '../../helpers/kafka-java.js'
 
 interface Vector {
   serialization: Serialization
@@ -17,18 +12,13 @@ interface Vector {
 
 /** What the serializers in the broker's own jars make of values. */
 async function javaVectors(): Promise<Vector[]> {
-  const { java, files } = await installServer('kafka', () => undefined)
-  const program = path.join(packageRoot(), 'test', 'java', 'Vectors.java')
-  const { stdout } = await promisify(execFile)(java.program, ['-cp', path.join(files, '*'), program])
-  return stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => {
-      const [name, json = '', hex = ''] = line.split('\t')
-      const serialization = SERIALIZATIONS.find((each) => each === name)
-      assert.ok(serialization, `a line of Vectors.java: ${line}`)
-      return { serialization, json, hex }
-    })
+  const lines = (await runKafkaJava('Vectors.java', [])).trimEnd().split('\n')
+  return lines.map((line) => {
+    const [name, json = '', hex = ''] = line.split('\t')
+    const serialization = SERIALIZATIONS.find((each) => each === name)
+    assert.ok(serialization, `a line of Vectors.java: ${line}`)
+    return { serialization, json, hex }
+  })
 }
 
 function serializer(serialization: Serialization) {
@@ -69,12 +59,16 @@ describe("Kafka's own Java serializers", () => {
     for (const { serialization, json, hex } of vectors) {
       const text = serializer(serialization).deserialize(Buffer.from(hex, 'hex'), 'topic')
       assert.ok(typeof text === 'string')
-      assert.deepEqual(valueOf(serialization, text), valueOf(serialization, json), `${serialization} ${json}`)
+      assert.deepEqual(
+        comparable(serialization, text),
+        comparable(serialization, json),
+        `${serialization} ${json}`,
+      )
     }
   })
 })
 
-function valueOf(serialization: Serialization, json: string): unknown {
+function comparable(serialization: Serialization, json: string): unknown {
   if (serialization === 'long') return BigInt(json)
   const value: unknown = JSON.parse(json)
   // Java writes some floats with a digit more than they need.
