@@ -79,6 +79,10 @@ export const ERRORS = {
     outcome: 'held',
     meaning: 'the broker leaves sends unanswered and the adapter has used its share',
   },
+  ADAPTER_RATE_LIMITED: {
+    outcome: 'held',
+    meaning: 'the adapter has reached its rate limit; the job comes back when its turn is due',
+  },
   DATABASE_AWAY: { outcome: 'held', meaning: 'Postgres cannot be reached, so nothing is published' },
   DEADLINE_PASSED: { outcome: 'held', meaning: 'too little of the job timeout is left to start a send' },
   WORKER_STOPPING: { outcome: 'held', meaning: 'the worker is stopping and gives the job back' },
@@ -109,10 +113,13 @@ export type ErrorCode = keyof typeof ERRORS
 export class RelayError extends Error {
   override readonly name = 'RelayError'
   readonly code: ErrorCode
+  /** When to try again, milliseconds from now, where that is known. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
     super(message, options)
     this.code = code
+    this.retryAfterMs = options.retryAfterMs
   }
 
   get outcome(): FailureOutcome {

@@ -1,5 +1,6 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AuditRow, CallRecord } from '../audit/call-record.js'
+import type { Receipt } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import { objectOf } from '../core/json.js'
 import type { Job } from '../engine/engine.js'
@@ -28,6 +29,7 @@ export interface Call {
   input?: JobInput
   adapter?: Adapter
   fingerprint?: string
+  receipt?: Receipt
 }
 
 /** What an ended call leaves in Postgres. A hold is no call: it is only counted. */
@@ -52,11 +54,16 @@ export function recordOf(call: Call, outcome: Outcome): CallRecord {
       elementInstanceKey: job.elementInstanceKey,
       fingerprint: call.fingerprint ?? '',
       attempts: call.attempt,
-      receipt,
+      receipt: isForgotten(call) ? null : receipt,
     },
     sample: counted,
     deadline: job.deadline,
   }
+}
+
+/** Sent without acknowledgement: nobody knows that it arrived, so nothing may keep it from being sent again. */
+function isForgotten({ receipt }: Call): boolean {
+  return receipt?.kind === 'kafka' && receipt.offset === null
 }
 
 function auditRowOf(

@@ -56,6 +56,7 @@ function assembled(
     headers: { ...input.headers, ...ownHeaders(input, job, requestId) },
     partition: input.partition,
     timestamp: input.timestamp,
+    deliverySemantic: input.deliverySemantic,
     tag: input.tag,
     keys: input.keys,
     delayLevel: input.delayLevel,

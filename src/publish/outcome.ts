@@ -90,7 +90,7 @@ function settledByRule(outcome: Outcome, job: Job, options: SettleOptions): Sett
       return {
         kind: 'fail',
         retries: job.retries,
-        backOffMs: holdMs(),
+        backOffMs: outcome.error.retryAfterMs ?? holdMs(),
         ...explained(outcome.error, requestId),
       }
     default:

@@ -87,13 +87,10 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
       return { kind: 'published', result: storedResult(earlier.result), repeated: true }
     }
     const connection = directory.connection(adapter)
-    connections.admit(connection.hash, unansweredShare)
+    await connections.admit(connection.hash, unansweredShare)
     assertTimeToSend(job, connection)
-    return {
-      kind: 'published',
-      result: resultOf(call.requestId, await connection.publish(message)),
-      repeated: false,
-    }
+    call.receipt = await connection.publish(message)
+    return { kind: 'published', result: resultOf(call.requestId, call.receipt), repeated: false }
   }
 
   async function record(call: Call, outcome: Outcome): Promise<void> {

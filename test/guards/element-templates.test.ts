@@ -15,7 +15,7 @@ const contract = {
   'kafka-producer.json': {
     type: 'Kafka Producer',
     required: ['adapterId', 'topic'],
-    optional: ['message', 'key', 'headers', 'partition', 'timestamp', 'requestId'],
+    optional: ['message', 'key', 'headers', 'partition', 'timestamp', 'deliverySemantic', 'requestId'],
   },
   'rocketmq-producer.json': {
     type: 'RocketMQ Producer',

@@ -17,7 +17,7 @@ export function createKafkaDriver({
   return {
     kind: 'kafka',
     taskType: 'Kafka Producer',
-    inputs: ['key', 'headers', 'partition', 'timestamp'],
+    inputs: ['key', 'headers', 'partition', 'timestamp', 'deliverySemantic'],
     acceptsNull: true,
     settings: kafkaSettingsSchema,
     parse: parseKafkaSettings,
