@@ -51,7 +51,10 @@ export const ERRORS = {
     meaning: 'the topic does not exist and the broker does not create it',
   },
   PARTITION_UNKNOWN: { outcome: 'rejected', meaning: 'the topic has no such partition' },
-  NOT_AUTHORIZED: { outcome: 'rejected', meaning: 'the broker does not allow this client to do this' },
+  NOT_AUTHORIZED: {
+    outcome: 'rejected',
+    meaning: 'broker or schema registry does not allow this client to do this',
+  },
   NOT_SUPPORTED: { outcome: 'rejected', meaning: 'the protocol of the adapter cannot do what was asked' },
   BROKER_REFUSED: {
     outcome: 'rejected',
@@ -59,7 +62,7 @@ export const ERRORS = {
   },
   AUTHENTICATION_FAILED: {
     outcome: 'failed',
-    meaning: 'the broker does not accept the credentials of the adapter',
+    meaning: 'broker or schema registry does not accept the credentials of the adapter',
   },
   BROKER_UNREACHABLE: {
     outcome: 'failed',

@@ -104,7 +104,8 @@ function integers(name: SimpleSerialization, size: 2 | 4 | 8): Codec {
   const min = -max - 1n
   return {
     encode(json, field) {
-      const number = wholeNumber(parseExact(json))
+      // What is digits already need not be parsed: that is the usual case, and these are on the hot path.
+      const number = wholeNumber(/^-?\d+$/.test(json) ? json : parseExact(json))
       if (number === undefined || number < min || number > max) {
         throw unfit(field, json, name, `a whole number from ${min} to ${max}`)
       }
