@@ -78,6 +78,12 @@ describe('a job that is held', () => {
       assert.deepEqual({ retries, backOffMs }, { retries: 3, backOffMs: HOLD_MS })
     })
   }
+
+  it('comes back when its turn is due, where that is known', () => {
+    const error = new RelayError('ADAPTER_RATE_LIMITED', 'because', { retryAfterMs: 1234 })
+    const settlement = settle(failureOf(error), jobWith({ retries: 3 }))
+    assert.equal(settlement.kind === 'fail' && settlement.backOffMs, 1234)
+  })
 })
 
 describe('a job whose task has expressions', () => {
