@@ -13,7 +13,7 @@ export function addConsumeCommand(program: Command): void {
     .command('consume')
     .description('Print the messages of a topic. Disturbs no consumer group and commits nothing.')
     .requiredOption('--adapter <name>', 'the adapter to go through, by name or id')
-    .requiredOption('--topic <topic>', 'where from')
+    .requiredOption('--topic <topic>', 'which to read')
     .option(
       '--from <position>',
       'earliest, latest, an offset, or a time: 2026-01-31T08:00:00Z, or 30m, 1h, 7d ago (default: earliest; with --follow latest)',
