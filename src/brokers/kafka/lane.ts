@@ -5,15 +5,11 @@ import type { Log } from '../../core/log.js'
 import { pause } from '../../core/time-limit.js'
 import { compressionType } from './compression.js'
 import { judge, type Verdict } from './errors.js'
+import { Gathering } from './gathering.js'
 import type { Pending } from './pending.js'
 import type { Producers } from './producers.js'
 import type { KafkaSettings } from './settings.js'
 import type { Topics } from './topics.js'
-
-/** Most messages in one send, unless the settings say otherwise. */
-const BATCH_MESSAGES = 500
-/** Most bytes in one send of several messages, likewise: well below the default limit of a topic, 1,048,588. */
-const BATCH_BYTES = 512 * 1024
 
 /** What the broker answers as append time where the topic keeps the time of the message. */
 const NO_TIME = '-1'
@@ -38,14 +34,11 @@ export class Lane {
   readonly partition: number
   readonly #context: LaneContext
   readonly #onTaken: () => void
-  #waiting: Pending[] = []
-  #waitingBytes = 0
+  readonly #waiting: Gathering
   /** Batches sent before and to be sent again, before anything that waits. */
   #again: Pending[][] = []
   #isRunning = false
   #failures = 0
-  #batchBytes: number
-  #endGathering: (() => void) | undefined
 
   /** @param onTaken called when waiting messages were taken for a send */
   constructor(topic: string, partition: number, context: LaneContext, onTaken: () => void) {
@@ -53,13 +46,11 @@ export class Lane {
     this.partition = partition
     this.#context = context
     this.#onTaken = onTaken
-    this.#batchBytes = Math.max(BATCH_BYTES, context.settings.flush.bytes)
+    this.#waiting = new Gathering(context.settings.flush)
   }
 
   push(pending: Pending): void {
     this.#waiting.push(pending)
-    this.#waitingBytes += pending.bytes
-    if (this.#endGathering && this.#isFull()) this.#endGathering()
     if (this.#isRunning) return
     this.#isRunning = true
     void this.#run()
@@ -67,7 +58,7 @@ export class Lane {
 
   /** Sends what waits without waiting for more. */
   flush(): void {
-    this.#endGathering?.()
+    this.#waiting.flush()
   }
 
   async #run(): Promise<void> {
@@ -76,8 +67,8 @@ export class Lane {
       // One turn of the event loop lets everything that is ready at this moment join the batch.
       await nextTurn()
       this.#again = this.#again.map(unsettled).filter((batch) => batch.length > 0)
-      if (this.#waiting.length === 0 && this.#again.length === 0) break
-      if (this.#again.length === 0) await this.#gathered()
+      if (this.#waiting.isEmpty && this.#again.length === 0) break
+      if (this.#again.length === 0 && !this.#context.isClosing()) await this.#waiting.due()
       if (producers.isReady) {
         const batch = this.#again.shift() ?? this.#take()
         if (batch.length > 0) await this.#send(batch)
@@ -88,39 +79,8 @@ export class Lane {
     this.#isRunning = false
   }
 
-  /** Resolves when a send is due: the oldest message has waited the flush interval, or enough others wait with it. */
-  async #gathered(): Promise<void> {
-    const leftMs = (this.#waiting[0]?.flushAt ?? 0) - performance.now()
-    if (leftMs <= 0 || this.#isFull() || this.#context.isClosing()) return
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, leftMs)
-      this.#endGathering = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    this.#endGathering = undefined
-  }
-
-  #isFull(): boolean {
-    const { messages, bytes } = this.#context.settings.flush
-    return (
-      this.#waiting.length >= (messages || this.#batchMessages) ||
-      this.#waitingBytes >= (bytes || this.#batchBytes)
-    )
-  }
-
   #take(): Pending[] {
-    let bytes = 0
-    let count = 0
-    for (const pending of this.#waiting) {
-      bytes += pending.bytes
-      if (count > 0 && (bytes > this.#batchBytes || count === this.#batchMessages)) break
-      count++
-    }
-    const taken = this.#waiting.splice(0, count)
-    for (const pending of taken) this.#waitingBytes -= pending.bytes
-    const batch = unsettled(taken)
+    const batch = unsettled(this.#waiting.take())
     this.#onTaken()
     return batch
   }
@@ -218,7 +178,7 @@ export class Lane {
     }
     if (error.code === 'MESSAGE_TOO_LARGE') {
       const bytes = batch.reduce((sum, pending) => sum + pending.bytes, 0)
-      this.#batchBytes = Math.min(this.#batchBytes, bytes / 2)
+      this.#waiting.keepBelow(bytes / 2)
     }
     const half = Math.ceil(batch.length / 2)
     this.#again.unshift(batch.slice(0, half), batch.slice(half))
@@ -255,14 +215,8 @@ export class Lane {
    * would only have it sent again later, out of order.
    */
   #notConnected(error: RelayError): void {
-    rejectAll(this.#waiting, error)
-    this.#waiting = []
-    this.#waitingBytes = 0
+    rejectAll(this.#waiting.takeAll(), error)
     for (const batch of this.#again.splice(0).reverse()) this.#keep(batch, error)
-  }
-
-  get #batchMessages(): number {
-    return this.#context.settings.flush.maxMessages || BATCH_MESSAGES
   }
 
   get #name(): string {
