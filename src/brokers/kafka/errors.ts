@@ -60,7 +60,6 @@ const CURES: Readonly<Record<string, string>> = {
   INVALID_REPLICATION_FACTOR: 'use at most as many replicas as there are brokers, and at least one',
   INVALID_CONFIG: 'correct the name or the value of the config',
   POLICY_VIOLATION: 'the policy of the cluster says what it allows',
-  TOPIC_DELETION_DISABLED: 'set delete.topic.enable=true on the brokers',
   SECURITY_DISABLED: 'set authorizer.class.name on the brokers to use ACLs',
   NON_EMPTY_GROUP: 'stop its consumers first',
 }

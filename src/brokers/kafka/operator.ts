@@ -135,7 +135,14 @@ export function createKafkaOperator(
 
     async deleteTopic(topic) {
       await partitionsOf(topic)
-      await ask(`deleting topic ${topic}`, (admin) => admin.deleteTopics({ topics: [topic] }))
+      await ask(`deleting topic ${topic}`, (admin) => admin.deleteTopics({ topics: [topic] })).catch(
+        (error: unknown) => {
+          if (!(error instanceof RelayError && error.code === 'BROKER_REFUSED')) throw error
+          // To the version of the request that kafkajs knows, brokers only say that it is invalid.
+          const message = `Kafka ${servers} refuses to delete topic ${topic}: Topic deletion is disabled: set delete.topic.enable=true on the brokers`
+          throw new RelayError('BROKER_REFUSED', message, { cause: error })
+        },
+      )
     },
 
     async listAcls(filter) {
