@@ -1,5 +1,6 @@
 // The parts of the documentation that are made from the program itself; `npm run docs` writes them, guard tests
 // compare them.
+import { serializationSettingsSchema } from '../src/adapters/serialization/settings.js'
 import { brokerDrivers } from '../src/brokers/registry.js'
 import { settingFields } from '../src/cli/settings.js'
 import { configEntries } from '../src/core/config.js'
@@ -16,14 +17,20 @@ export function configurationPage(): string {
     defaultText ?? (value === undefined ? '' : code(String(value))),
     text + (secret ? ' Never shown.' : ''),
   ])
-  const kinds = [...brokerDrivers().values()].flatMap((driver) => [
-    `### ${KIND_NAMES[driver.kind] ?? driver.kind}`,
+  const drivers = [...brokerDrivers().values()]
+  const sections = [
+    ...drivers.map(({ kind, settings }) => ({ title: KIND_NAMES[kind] ?? kind, settings })),
+    { title: 'Serialization, for every kind', settings: serializationSettingsSchema },
+  ].flatMap(({ title, settings }) => [
+    `### ${title}`,
     '',
     ...markdownTable(
       ['setting', 'values', 'default', 'meaning'],
-      settingFields(driver.settings).map((field) => [
+      settingFields(settings).map((field) => [
         code(field.path),
-        field.choices.length > 0 ? field.choices.map(code).join(', ') : field.type,
+        field.choices.length > 0
+          ? field.choices.map(code).join(', ')
+          : [field.type, ...(field.unit === undefined ? [] : [field.unit])].join(', '),
         field.default === undefined ? '' : code(field.default),
         field.text + (field.secret ? ' Kept encrypted, never shown.' : ''),
       ]),
@@ -48,7 +55,7 @@ export function configurationPage(): string {
     'object in `--settings-file`. Both may hold `@env(NAME)` anywhere, any number of times: the value of the environment',
     'variable that `bpmn-relay env set NAME VALUE` keeps in Postgres. `@@env(` stands for the text `@env(` itself.',
     '',
-    ...kinds,
+    ...sections,
   ]
     .join('\n')
     .trimEnd()}\n`
@@ -95,11 +102,11 @@ function codes(): ErrorCode[] {
   return Object.keys(ERRORS).filter(isCode)
 }
 
-function markdownTable(titles: string[], rows: string[][]): string[] {
+export function markdownTable(titles: string[], rows: string[][]): string[] {
   const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [line(titles), `|${titles.map(() => '---').join('|')}|`, ...rows.map(line)]
 }
 
-function code(text: string): string {
+export function code(text: string): string {
   return `\`${text}\``
 }

@@ -85,6 +85,7 @@ export async function startService(
       registry,
       connections,
       secrets,
+      modulesFolder: config.modulesFolder,
       databaseUrl: database.url,
       log,
     })

@@ -1,11 +1,5 @@
 import type { AdapterKind } from '../brokers/broker.js'
-
-export const SERIALIZATIONS = ['string', 'json', 'bytes'] as const
-/**
- * How a value becomes bytes. `string`: a string as it is, any other JSON as its text. `json`: always JSON text.
- * `bytes`: base64 text or `{base64}`.
- */
-export type Serialization = (typeof SERIALIZATIONS)[number]
+import type { Serialization } from './serialization/serializer.js'
 
 /** A named connection model. Settings hold `@env(...)` unresolved; secrets in them are open here. */
 export interface Adapter {
@@ -15,6 +9,7 @@ export interface Adapter {
   address: string
   description: string
   settings: Record<string, unknown>
+  /** Default `string`, for both. */
   keySerialization: Serialization
   valueSerialization: Serialization
   /** Record access requests in the audit log. Default true. */

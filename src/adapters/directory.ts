@@ -8,6 +8,9 @@ import type { Adapter } from './adapter.js'
 import { type ResolvedSettings, resolveAdapter, variableLookup } from './resolve-adapter.js'
 import { resolveEnv } from './resolve-env.js'
 import type { Secrets } from './secrets.js'
+import type { Serializers } from './serialization/serializer.js'
+import { createSerializers } from './serialization/serializers.js'
+import { isSimple } from './serialization/simple.js'
 import type { AdapterStore } from './store.js'
 
 const RELOAD_EVERY_MS = 30_000
@@ -24,16 +27,19 @@ interface Snapshot {
   byReference: Map<string, Adapter>
   lookup: (name: string) => string | undefined
   resolved: Map<string, HashedSettings>
+  serializers: Map<string, Serializers>
 }
 
-/** With the hash that tells connections apart, worked out once and not per job. */
-type HashedSettings = ResolvedSettings & { hash: string }
+/** With the hashes that tell connections and serializers apart, worked out once and not per job. */
+type HashedSettings = ResolvedSettings & { hash: string; serializationHash: string }
 
 export interface DirectoryOptions {
   store: AdapterStore
   registry: DriverRegistry
   connections: Connections
   secrets: Secrets
+  /** Where modules of serialization `custom` may lie; undefined: nowhere. */
+  modulesFolder: string | undefined
   databaseUrl: string
   log: Log
 }
@@ -44,7 +50,9 @@ export interface DirectoryOptions {
  */
 export class AdapterDirectory {
   readonly #options: DirectoryOptions
-  #snapshot: Snapshot = { byReference: new Map(), lookup: () => undefined, resolved: new Map() }
+  #snapshot: Snapshot = snapshotOf(new Map(), () => undefined)
+  /** By hash of their settings: what they know of schemas outlives a snapshot. */
+  #serializers = new Map<string, Serializers>()
   #listening: Listening | undefined
   #timer: NodeJS.Timeout | undefined
   #reloading: Promise<void> | undefined
@@ -109,6 +117,18 @@ export class AdapterDirectory {
     )
   }
 
+  /**
+   * How an adapter's keys and values become bytes.
+   * @throws RelayError ENV_UNKNOWN, SETTINGS_INVALID, MASTER_KEY_MISSING
+   */
+  serializers(adapter: Adapter): Serializers {
+    const known = this.#snapshot.serializers.get(adapter.id)
+    if (known) return known
+    const serializers = this.#serializersOf(adapter)
+    this.#snapshot.serializers.set(adapter.id, serializers)
+    return serializers
+  }
+
   /** Loads everything again; calls made while one runs share the next. */
   async reload(): Promise<void> {
     if (this.#reloading) {
@@ -133,16 +153,20 @@ export class AdapterDirectory {
     const [adapters, variables] = await Promise.all([store.adapters(), store.variables()])
     const byReference = new Map<string, Adapter>()
     for (const adapter of adapters) byReference.set(adapter.name, adapter).set(adapter.id, adapter)
-    this.#snapshot = { byReference, lookup: variableLookup(variables, secrets), resolved: new Map() }
-    connections.retain(this.#hashesOf(adapters))
+    this.#snapshot = snapshotOf(byReference, variableLookup(variables, secrets))
+    this.#retain(adapters, connections)
   }
 
-  #hashesOf(adapters: Adapter[]): Set<string> {
+  #retain(adapters: Adapter[], connections: Connections): void {
     const hashes = new Set<string>()
+    const serializers = new Map<string, Serializers>()
     for (const adapter of adapters) {
       if (!adapter.enabled) continue
       try {
-        hashes.add(this.#resolve(adapter).hash)
+        const { hash, serializationHash } = this.#resolve(adapter)
+        hashes.add(hash)
+        const known = this.#serializers.get(serializationHash)
+        if (known) serializers.set(serializationHash, known)
       } catch (error) {
         this.#options.log.warn('an adapter cannot be used', {
           adapter: adapter.name,
@@ -150,7 +174,25 @@ export class AdapterDirectory {
         })
       }
     }
-    return hashes
+    connections.retain(hashes)
+    this.#serializers = serializers
+  }
+
+  #serializersOf(adapter: Adapter): Serializers {
+    const { name, keySerialization: key, valueSerialization: value } = adapter
+    const options = {
+      adapter: name,
+      serializations: { key, value },
+      modulesFolder: this.#options.modulesFolder,
+    }
+    // Without a look at the settings: a job published earlier is completed even if they cannot be resolved any more.
+    if (isSimple(key) && isSimple(value)) return createSerializers({ ...options, settings: {} })
+    const { serialization, serializationHash } = this.#resolve(adapter)
+    const known = this.#serializers.get(serializationHash)
+    if (known) return known
+    const serializers = createSerializers({ ...options, settings: serialization })
+    this.#serializers.set(serializationHash, serializers)
+    return serializers
   }
 
   #peek(reference: string): Adapter | undefined {
@@ -184,8 +226,13 @@ export class AdapterDirectory {
     const { resolved, lookup } = this.#snapshot
     const known = resolved.get(adapter.id)
     if (known) return known
-    const { address, settings } = resolveAdapter(adapter, lookup, this.#options.secrets)
-    const hashed = { address, settings, hash: settingsHash(adapter.kind, address, settings) }
+    const { name, kind, keySerialization, valueSerialization } = adapter
+    const parts = resolveAdapter(adapter, lookup, this.#options.secrets)
+    const hashed = {
+      ...parts,
+      hash: settingsHash(kind, parts.address, parts.settings),
+      serializationHash: settingsHash(`${keySerialization}/${valueSerialization}`, name, parts.serialization),
+    }
     resolved.set(adapter.id, hashed)
     return hashed
   }
@@ -195,4 +242,8 @@ export class AdapterDirectory {
       reason: messageOf(error),
     })
   }
+}
+
+function snapshotOf(byReference: Snapshot['byReference'], lookup: Snapshot['lookup']): Snapshot {
+  return { byReference, lookup, resolved: new Map(), serializers: new Map() }
 }

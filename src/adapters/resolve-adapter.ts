@@ -1,11 +1,17 @@
+import { type TObject, Type } from 'typebox'
+import type { RegisteredDriver } from '../brokers/registry.js'
 import { RelayError } from '../core/errors.js'
 import type { Adapter } from './adapter.js'
 import { type EnvironmentVariable, envNamesIn, mapStrings, resolveEnv } from './resolve-env.js'
 import { isSealed, type Secrets } from './secrets.js'
+import { serializationSettingsSchema } from './serialization/settings.js'
 
 export interface ResolvedSettings {
   address: string
+  /** The driver's own. */
   settings: Record<string, unknown>
+  /** Those of src/adapters/serialization. */
+  serialization: Record<string, unknown>
 }
 
 /** Looks up environment variables, opening a secret one only when it is used. */
@@ -21,7 +27,8 @@ export function variableLookup(
 }
 
 /**
- * Address and settings of an adapter as its driver needs them: secrets opened, every `@env(...)` replaced.
+ * Address and settings of an adapter as its driver and its serializers need them: secrets opened, every `@env(...)`
+ * replaced.
  * @throws RelayError ENV_UNKNOWN, SETTINGS_INVALID, MASTER_KEY_MISSING
  */
 export function resolveAdapter(
@@ -29,13 +36,24 @@ export function resolveAdapter(
   lookup: (name: string) => string | undefined,
   secrets: Secrets,
 ): ResolvedSettings {
-  return {
-    address: resolveEnv(adapter.address, lookup, `address of adapter "${adapter.name}"`, true),
-    settings: mapSettings(adapter.settings, (text, path) => {
-      const open = isSealed(text) ? secrets.open(text, settingPurpose(adapter.id, path)) : text
-      return resolveEnv(open, lookup, `setting ${path} of adapter "${adapter.name}"`)
-    }),
+  const address = resolveEnv(adapter.address, lookup, `address of adapter "${adapter.name}"`, true)
+  const all = mapSettings(adapter.settings, (text, path) => {
+    const open = isSealed(text) ? secrets.open(text, settingPurpose(adapter.id, path)) : text
+    return resolveEnv(open, lookup, `setting ${path} of adapter "${adapter.name}"`)
+  })
+  const settings: Record<string, unknown> = {}
+  const serialization: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(all)) {
+    const part = name in serializationSettingsSchema.properties ? serialization : settings
+    part[name] = value
   }
+  return { address, settings, serialization }
+}
+
+/** All settings an adapter of a driver may have: the driver's, and those of its serialization. */
+export function adapterSettingsSchema(driver: Pick<RegisteredDriver, 'settings'>): TObject {
+  const properties = { ...driver.settings.properties, ...serializationSettingsSchema.properties }
+  return Type.Object(properties, { additionalProperties: false })
 }
 
 /**
@@ -62,7 +80,7 @@ export function sealSettings(
   })
 }
 
-/** Paths, such as `sasl.password`, of the settings that a driver's JSON schema marks with `secret: true`. */
+/** Paths, such as `sasl.password`, of the settings that a JSON schema marks with `secret: true`. */
 export function secretPathsOf(schema: unknown, path = ''): Set<string> {
   const found = new Set<string>()
   if (schema === null || typeof schema !== 'object') return found

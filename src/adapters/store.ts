@@ -3,8 +3,9 @@ import { type DriverRegistry, driverOf } from '../brokers/registry.js'
 import { RelayError } from '../core/errors.js'
 import { type Database, violatesUnique } from '../db/database.js'
 import { AdapterEntity, type AdapterRow, EnvironmentVariableEntity } from '../db/entities.js'
-import { type Adapter, type NewAdapter, SERIALIZATIONS, type Serialization } from './adapter.js'
+import type { Adapter, NewAdapter } from './adapter.js'
 import {
+  adapterSettingsSchema,
   envPurpose,
   resolveAdapter,
   sealSettings,
@@ -14,6 +15,8 @@ import {
 } from './resolve-adapter.js'
 import type { EnvironmentVariable } from './resolve-env.js'
 import type { Secrets } from './secrets.js'
+import { SERIALIZATIONS, type Serialization } from './serialization/serializer.js'
+import { parseSerializationSettings } from './serialization/settings.js'
 
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._ -]{0,199}$/u
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,199}$/
@@ -26,6 +29,8 @@ export interface AdapterStore {
   adapter(idOrName: string): Promise<Adapter>
   /** @throws RelayError SETTINGS_INVALID, ENV_UNKNOWN, NAME_TAKEN, MASTER_KEY_MISSING */
   createAdapter(input: NewAdapter): Promise<Adapter>
+  /** Of a disabled adapter, jobs are held. @throws RelayError NOT_FOUND */
+  setEnabled(idOrName: string, enabled: boolean): Promise<Adapter>
   /** @throws RelayError NOT_FOUND */
   deleteAdapter(idOrName: string): Promise<Adapter>
   /** By name. */
@@ -70,17 +75,21 @@ export function createAdapterStore(
       const driver = driverOf(registry, input.kind)
       checkAdapterName(input.name)
       const id = uuidv7()
-      const settings = sealSettings(input.settings ?? {}, secretPathsOf(driver.settings), id, secrets)
+      const secretPaths = secretPathsOf(adapterSettingsSchema(driver))
+      const settings = sealSettings(input.settings ?? {}, secretPaths, id, secrets)
       const draft = { id, name: input.name, address: input.address, settings }
       const resolved = resolveAdapter(draft, variableLookup(await variables(), secrets), secrets)
       driver.validate(resolved.address, resolved.settings)
+      const key = serializationOf('keySerialization', input.keySerialization ?? 'string')
+      const value = serializationOf('valueSerialization', input.valueSerialization ?? 'string')
+      parseSerializationSettings(resolved.serialization, { key, value })
       try {
         await adapterRows.insert({
           ...draft,
           kind: driver.kind,
           description: input.description ?? '',
-          keySerialization: serializationOf('keySerialization', input.keySerialization ?? 'string'),
-          valueSerialization: serializationOf('valueSerialization', input.valueSerialization ?? 'string'),
+          keySerialization: key,
+          valueSerialization: value,
           auditRequests: input.auditRequests ?? true,
           logResults: input.logResults ?? false,
           slaMonitoring: input.slaMonitoring ?? true,
@@ -98,6 +107,12 @@ export function createAdapterStore(
           { cause },
         )
       }
+      return await adapter(id)
+    },
+
+    async setEnabled(idOrName, enabled) {
+      const { id } = await adapter(idOrName)
+      await adapterRows.update({ id }, { enabled, revision: () => 'revision + 1' })
       return await adapter(id)
     },
 

@@ -1,6 +1,7 @@
 import type { CounterSample } from '../sla/counters.js'
 
-export type AuditStatus = 'published' | 'rejected' | 'failed'
+/** `skipped`: dropped by the adapter's own module. `done`: an operator's action that is no publish. */
+export type AuditStatus = 'published' | 'skipped' | 'done' | 'rejected' | 'failed'
 
 /** One row of `sys_audit_log`. Texts must hold no secrets. 64-bit keys are decimal text. */
 export interface AuditRow {

@@ -1,7 +1,8 @@
 import type { TObject } from 'typebox'
 import type { Log } from '../core/log.js'
+import type { BrokerOperator } from './operator.js'
 
-/** A message ready to go: bytes, not values. Made by src/adapters/serialize.ts. */
+/** A message ready to go: bytes, not values. Made by src/adapters/serialization. */
 interface OutboundBase {
   topic: string
   /** Goes with the message as header or property `x-request-id`, and into every record of the call. */
@@ -20,6 +21,8 @@ export interface OutboundMessage extends OutboundBase {
   partition?: number | undefined
   /** Kafka: record timestamp, milliseconds since 1970. */
   timestamp?: number | undefined
+  /** Kafka: instead of what the adapter says. */
+  deliverySemantic?: DeliverySemantic | undefined
   /** RocketMQ: tag to filter by. */
   tag?: string | undefined
   /** RocketMQ: message keys, for look-up by key. */
@@ -33,6 +36,9 @@ export interface OutboundMessage extends OutboundBase {
   /** RocketMQ: producer group to send under. */
   producerGroup?: string | undefined
 }
+
+/** `none`: sent and forgotten. */
+export type DeliverySemantic = 'at-least-once' | 'none'
 
 export type HeaderValue = string | Buffer | Array<string | Buffer>
 
@@ -65,6 +71,8 @@ export interface BrokerDriver<Settings = unknown> {
   parse(address: string, settings: Record<string, unknown>): Settings
   /** Makes a connection object at once; the network is first touched by `check` or `publish`. */
   connect(settings: Settings, ctx: ConnectionContext): BrokerConnection
+  /** As `connect`, for operators. Absent: there is nothing they could do from here. */
+  operate?(settings: Settings, ctx: ConnectionContext): BrokerOperator
 }
 
 export interface ConnectionContext {
@@ -82,6 +90,7 @@ export type MessageInput =
   | 'properties'
   | 'partition'
   | 'timestamp'
+  | 'deliverySemantic'
   | 'delayLevel'
   | 'deliverAt'
   | 'messageGroup'
@@ -93,6 +102,8 @@ export type AdapterKind = string
 export interface BrokerConnection {
   /** Longest time `publish` may take from its call to its end, milliseconds: its caller starts none with less time left. */
   readonly publishBudgetMs: number
+  /** Rate limit of the adapter, kept by its caller; undefined: none. */
+  readonly maxMessagesPerSecond?: number | undefined
   /**
    * Hands one message to the broker; resolves when the broker has acknowledged it. The driver itself joins
    * messages that are ready at the same moment into few sends: calling it for many messages at once is cheap.

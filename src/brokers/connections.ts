@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import type { BrokerConnection, OutboundMessage, Receipt } from './broker.js'
+import { RateLimit } from './rate-limit.js'
 
 /** A connection shared by everything with the same resolved settings. */
 export interface LiveConnection {
@@ -59,15 +60,21 @@ export class Connections {
     return over
   }
 
-  /** @throws RelayError ADAPTER_UNANSWERING when the broker leaves sends unanswered and `share` of them are out. */
-  admit(hash: string, share: number): void {
+  /**
+   * Resolves when one more message may be published: at once unless the adapter has a rate limit.
+   * @throws RelayError ADAPTER_UNANSWERING when the broker leaves sends unanswered and `share` of them are out;
+   *   ADAPTER_RATE_LIMITED when its turn is far, or `share` others wait for theirs
+   */
+  async admit(hash: string, share: number): Promise<void> {
     const connection = this.#live.get(hash)
-    if (connection && connection.inFlight >= share && connection.unanswering()) {
+    if (!connection) return
+    if (connection.inFlight >= share && connection.unanswering()) {
       throw new RelayError(
         'ADAPTER_UNANSWERING',
         `the broker has left ${connection.inFlight} sends unanswered for over a second; the job waits`,
       )
     }
+    await connection.rateLimit?.turn(share)
   }
 
   async close(): Promise<void> {
@@ -78,6 +85,7 @@ export class Connections {
 
 class TrackedConnection implements LiveConnection {
   readonly hash: string
+  readonly rateLimit: RateLimit | undefined
   readonly #connection: BrokerConnection
   // Insertion order is start order, so the first entry is the oldest send without an answer.
   readonly #startedAt = new Map<OutboundMessage, number>()
@@ -86,6 +94,8 @@ class TrackedConnection implements LiveConnection {
   constructor(hash: string, connection: BrokerConnection) {
     this.hash = hash
     this.#connection = connection
+    const { maxMessagesPerSecond } = connection
+    this.rateLimit = maxMessagesPerSecond === undefined ? undefined : new RateLimit(maxMessagesPerSecond)
   }
 
   get publishBudgetMs(): number {

@@ -8,6 +8,7 @@ import type {
   MessageInput,
 } from './broker.js'
 import { createKafkaDriver } from './kafka/driver.js'
+import type { BrokerOperator } from './operator.js'
 import { createRocketmqDriver } from './rocketmq/driver.js'
 
 /** A driver whose settings type nobody outside needs to know. */
@@ -21,6 +22,8 @@ export interface RegisteredDriver {
   validate(address: string, settings: Record<string, unknown>): void
   /** @throws RelayError SETTINGS_INVALID */
   connect(address: string, settings: Record<string, unknown>, context: ConnectionContext): BrokerConnection
+  /** @throws RelayError SETTINGS_INVALID */
+  operate(address: string, settings: Record<string, unknown>, context: ConnectionContext): BrokerOperator
 }
 
 export type DriverRegistry = ReadonlyMap<string, RegisteredDriver>
@@ -43,8 +46,12 @@ export function register<Settings>(driver: BrokerDriver<Settings>): RegisteredDr
     settings: driver.settings,
     validate: (address, settings) => void driver.parse(address, settings),
     connect: (address, settings, context) => driver.connect(driver.parse(address, settings), context),
+    operate: (address, settings, context) =>
+      driver.operate?.(driver.parse(address, settings), context) ?? NOTHING_TO_OPERATE,
   }
 }
+
+const NOTHING_TO_OPERATE: BrokerOperator = { close: async () => undefined }
 
 /** @throws RelayError SETTINGS_INVALID naming the kinds there are. */
 export function driverOf(registry: DriverRegistry, kind: string): RegisteredDriver {

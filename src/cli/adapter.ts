@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Adapter } from '../adapters/adapter.js'
+import { SERIALIZATIONS } from '../adapters/serialization/serializer.js'
 import type { DriverRegistry } from '../brokers/registry.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import { confirm } from './ask.js'
-import { withWorkbench } from './context.js'
+import { withAdapterAdmin, withAdminContext, withWorkbench } from './context.js'
 import { table } from './table.js'
 
 export function addAdapterCommands(program: Command): void {
@@ -20,8 +21,8 @@ export function addAdapterCommands(program: Command): void {
     .requiredOption('--address <address>', 'where the brokers are, host:port; may hold @env(NAME)')
     .option('--setting <path=value...>', 'a setting; see `bpmn-relay adapter settings KIND`')
     .option('--settings-file <file>', 'settings as a JSON object; --setting wins over it')
-    .option('--key-serialization <how>', 'string, json or bytes (default: string)')
-    .option('--value-serialization <how>', 'string, json or bytes (default: string)')
+    .option('--key-serialization <how>', `one of ${SERIALIZATIONS.join(', ')} (default: string)`)
+    .option('--value-serialization <how>', 'likewise (default: string)')
     .option('--description <text>', 'what it is for')
     .option('--no-audit', 'keep its calls out of the audit log')
     .option('--no-sla', 'keep its calls out of the SLA counters')
@@ -37,6 +38,8 @@ Examples:
   bpmn-relay adapter create --name orders --kind kafka --address '@env(KAFKA)' \\
     --setting ssl.enabled=true --setting sasl.mechanism=scram-sha-512 \\
     --setting sasl.username=relay --setting 'sasl.password=@env(KAFKA_PASSWORD)'
+  bpmn-relay adapter create --name facts --kind kafka --address '@env(KAFKA)' --value-serialization avro \\
+    --setting 'schemaRegistry.url=@env(SCHEMA_REGISTRY)'
   bpmn-relay adapter create --name news --kind rocketmq --address '10.0.0.1:9876;10.0.0.2:9876'
   bpmn-relay adapter create --name news --kind rocketmq --address proxy:8081 --setting protocol=grpc`,
     )
@@ -54,6 +57,21 @@ Examples:
     .description('Show one adapter, by name or id. Secrets are not shown.')
     .option('--json', 'as JSON')
     .action(showAdapter)
+
+  adapter
+    .command('test <name>')
+    .description('Connect to the brokers of an adapter, log in and ask them something.')
+    .action(testAdapter)
+
+  adapter
+    .command('enable <name>')
+    .description('Let jobs of an adapter through again.')
+    .action((name: string) => setEnabled(name, true))
+
+  adapter
+    .command('disable <name>')
+    .description('Hold the jobs of an adapter back, for maintenance; they go on once it is enabled.')
+    .action((name: string) => setEnabled(name, false))
 
   adapter
     .command('delete <name>')
@@ -80,6 +98,7 @@ interface CreateOptions {
 async function createAdapter(options: CreateOptions): Promise<void> {
   const { parseSettings } = await import('./settings.js')
   const { driverOf } = await import('../brokers/registry.js')
+  const { adapterSettingsSchema } = await import('../adapters/resolve-adapter.js')
   const fromFile = options.settingsFile === undefined ? {} : await readSettings(options.settingsFile)
   await withWorkbench(async ({ store, registry }) => {
     const driver = driverOf(registry, options.kind)
@@ -88,7 +107,11 @@ async function createAdapter(options: CreateOptions): Promise<void> {
       name,
       kind,
       address,
-      settings: parseSettings(options.setting ?? [], driver, fromFile),
+      settings: parseSettings(
+        options.setting ?? [],
+        { kind, settings: adapterSettingsSchema(driver) },
+        fromFile,
+      ),
       ...(description !== undefined && { description }),
       ...(keySerialization !== undefined && { keySerialization }),
       ...(valueSerialization !== undefined && { valueSerialization }),
@@ -119,10 +142,12 @@ async function readSettings(file: string): Promise<Record<string, unknown>> {
 
 async function explainSettings(kind: string): Promise<void> {
   const { brokerDrivers, driverOf } = await import('../brokers/registry.js')
+  const { adapterSettingsSchema } = await import('../adapters/resolve-adapter.js')
   const { settingFields } = await import('./settings.js')
-  for (const field of settingFields(driverOf(brokerDrivers(), kind).settings)) {
+  for (const field of settingFields(adapterSettingsSchema(driverOf(brokerDrivers(), kind)))) {
     const notes = [
       field.choices.length > 0 ? field.choices.join(' | ') : field.type,
+      ...(field.unit === undefined ? [] : [field.unit]),
       ...(field.default === undefined ? [] : [`default ${field.default}`]),
       ...(field.secret ? ['secret'] : []),
     ]
@@ -173,13 +198,31 @@ async function showAdapter(name: string, options: { json?: true }): Promise<void
 async function publicView(adapter: Adapter, registry: DriverRegistry): Promise<Record<string, unknown>> {
   const { driverOf } = await import('../brokers/registry.js')
   const { publicSettings } = await import('../adapters/public-settings.js')
+  const { adapterSettingsSchema } = await import('../adapters/resolve-adapter.js')
   const { id, name, kind, address, description, keySerialization, valueSerialization } = adapter
   const { auditRequests, slaMonitoring, logResults, enabled, revision } = adapter
   return {
     ...{ id, name, kind, address, description, enabled },
-    settings: publicSettings(adapter.settings, driverOf(registry, kind).settings),
+    settings: publicSettings(adapter.settings, adapterSettingsSchema(driverOf(registry, kind))),
     ...{ keySerialization, valueSerialization, auditRequests, slaMonitoring, logResults, revision },
   }
+}
+
+async function testAdapter(name: string): Promise<void> {
+  await withAdapterAdmin(name, async ({ adapter, connection }) => {
+    const startedAt = performance.now()
+    await connection().check()
+    const ms = Math.round(performance.now() - startedAt)
+    console.log(`Adapter "${adapter.name}" works: ${adapter.address} answered within ${ms} ms.`)
+  })
+}
+
+async function setEnabled(name: string, enabled: boolean): Promise<void> {
+  const { setAdapterEnabled } = await import('../admin/set-enabled.js')
+  await withAdminContext(async (context) => {
+    const adapter = await setAdapterEnabled(context, name, enabled)
+    console.log(`Adapter "${adapter.name}" is ${enabled ? 'enabled' : 'disabled: its jobs wait'}.`)
+  })
 }
 
 async function deleteAdapter(name: string, options: { yes?: true }, command: Command): Promise<void> {

@@ -21,6 +21,20 @@ export function parseMoment(text: string): Date {
   )
 }
 
+/** Milliseconds since 1970, from such a number or an ISO 8601 time. @throws InvalidArgumentError */
+export function parseTimestamp(text: string): number {
+  const time = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(/^\d{4}-\d\d-\d\d/.test(text) ? text : '')
+  if (!Number.isNaN(time) && time >= 0) return time
+  throw new InvalidArgumentError('Give milliseconds since 1970 or a time such as 2026-01-31T08:00:00Z.')
+}
+
+/** Collects `name=value` texts of an option that may be given many times. @throws InvalidArgumentError */
+export function collectPairs(text: string, earlier: [string, string][] = []): [string, string][] {
+  const equals = text.indexOf('=')
+  if (equals < 1) throw new InvalidArgumentError('Write it as name=value.')
+  return [...earlier, [text.slice(0, equals), text.slice(equals + 1)]]
+}
+
 /** @throws InvalidArgumentError */
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {

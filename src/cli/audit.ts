@@ -18,6 +18,8 @@ export function addAuditCommands(program: Command): void {
     .addOption(
       new Option('--status <status>', 'that ended so').choices([
         'published',
+        'skipped',
+        'done',
         'rejected',
         'failed',
       ] satisfies AuditStatus[]),
@@ -31,7 +33,8 @@ export function addAuditCommands(program: Command): void {
     .addHelpText(
       'after',
       `
-A status is published (the broker has it), rejected (permanent, an incident) or failed (passing, tried again).
+A status is published (the broker has it), skipped (dropped by the adapter's module), done (an operator's action),
+rejected (permanent, an incident) or failed (passing, tried again).
 
 Examples:
   bpmn-relay audit list --since 1h --status failed

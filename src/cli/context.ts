@@ -1,3 +1,5 @@
+import { userInfo } from 'node:os'
+import type { AdapterAdmin, AdminContext } from '../admin/adapter-admin.js'
 import { type Config, readConfig } from '../core/config.js'
 import type { Log } from '../core/log.js'
 import type { Workbench } from '../service.js'
@@ -15,13 +17,36 @@ export async function readContext(env: NodeJS.ProcessEnv = process.env): Promise
 }
 
 /** Gives a command the configured database, migrated, and closes it when the command is done. */
-export async function withWorkbench<T>(use: (workbench: Workbench) => Promise<T>): Promise<T> {
+export async function withWorkbench<T>(use: (workbench: Workbench, log: Log) => Promise<T>): Promise<T> {
   const { config, log } = await readContext()
   const { openWorkbench } = await import('../service.js')
   const workbench = await openWorkbench(config, log)
   try {
-    return await use(workbench)
+    return await use(workbench, log)
   } finally {
     await workbench.database.close()
+  }
+}
+
+/** As `withWorkbench`, for what the user of this machine does with adapters. */
+export async function withAdminContext<T>(use: (context: AdminContext) => Promise<T>): Promise<T> {
+  return await withWorkbench((workbench, log) => use({ ...workbench, log, actor: userName() }))
+}
+
+/** Gives a command one adapter, by name or id, to act through. */
+export async function withAdapterAdmin<T>(
+  adapter: string,
+  use: (admin: AdapterAdmin) => Promise<T>,
+): Promise<T> {
+  const { withAdapter } = await import('../admin/adapter-admin.js')
+  return await withAdminContext((context) => withAdapter(context, adapter, use))
+}
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // Containers may run under a number that no user of the system has.
+    return `uid ${process.getuid?.() ?? 'unknown'}`
   }
 }

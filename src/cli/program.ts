@@ -2,14 +2,20 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command } from 'commander'
 import { packageRoot } from '../core/package-root.js'
+import { addAclCommands } from './acl.js'
 import { addAdapterCommands } from './adapter.js'
 import { addAuditCommands } from './audit.js'
+import { addClusterCommands } from './cluster.js'
+import { addConsumeCommand } from './consume.js'
 import { addDemoCommand } from './demo.js'
 import { addEnvCommands } from './env.js'
+import { addGroupCommands } from './group.js'
 import { addMigrateCommand } from './migrate.js'
+import { addProduceCommand } from './produce.js'
 import { addSlaCommands } from './sla.js'
 import { addStackCommands } from './stack.js'
 import { addStartCommand } from './start.js'
+import { addTopicCommands } from './topic.js'
 
 /** All commands. Each loads what it needs only when it runs, so that help and short commands answer at once. */
 export function createProgram(): Command {
@@ -42,6 +48,12 @@ Examples:
   addEnvCommands(program)
   addAuditCommands(program)
   addSlaCommands(program)
+  addClusterCommands(program)
+  addTopicCommands(program)
+  addAclCommands(program)
+  addGroupCommands(program)
+  addProduceCommand(program)
+  addConsumeCommand(program)
   addStackCommands(program)
   addDemoCommand(program)
   return program

@@ -3,16 +3,21 @@ import { Value } from 'typebox/value'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import { RelayError } from '../core/errors.js'
 
-/** One setting of a kind of adapter, as its driver's JSON schema describes it. */
+/** One setting of a kind of adapter, as its JSON schema describes it. */
 export interface SettingField {
   /** Such as `sasl.password`. */
   path: string
   type: string
+  /** Such as `ms`; undefined for what is not measured. */
+  unit: string | undefined
   choices: string[]
+  title: string
   text: string
   /** JSON text; undefined when there is none. */
   default: string | undefined
   secret: boolean
+  /** Holds values of any names: `path.NAME=value` sets one. */
+  isMap: boolean
 }
 
 const SchemaNode = Type.Object({
@@ -25,6 +30,7 @@ const SchemaNode = Type.Object({
   enum: Type.Optional(Type.Array(Type.String())),
   anyOf: Type.Optional(Type.Array(Type.Object({ const: Type.String() }))),
   properties: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  patternProperties: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 })
 
 export function settingFields(schema: unknown, prefix = ''): SettingField[] {
@@ -36,10 +42,13 @@ export function settingFields(schema: unknown, prefix = ''): SettingField[] {
     return {
       path,
       type: node.type ?? 'string',
+      unit: node.unit,
       choices,
+      title: node.title ?? name,
       text: sentences(node.title, node.description),
       default: node.default === undefined ? undefined : JSON.stringify(node.default),
       secret: node.secret ?? false,
+      isMap: node.patternProperties !== undefined,
     }
   })
 }
@@ -50,7 +59,7 @@ export function settingFields(schema: unknown, prefix = ''): SettingField[] {
  */
 export function parseSettings(
   pairs: readonly string[],
-  driver: RegisteredDriver,
+  driver: Pick<RegisteredDriver, 'kind' | 'settings'>,
   base: Record<string, unknown>,
 ): Record<string, unknown> {
   const fields = new Map(settingFields(driver.settings).map((field) => [field.path, field]))
@@ -59,6 +68,11 @@ export function parseSettings(
     const equals = pair.indexOf('=')
     if (equals < 1) throw invalid(`--setting "${pair}" has no "=": write it as path=value, e.g. acks=all`)
     const path = pair.slice(0, equals)
+    const map = [...fields.values()].find((each) => each.isMap && path.startsWith(`${each.path}.`))
+    if (map) {
+      put(settings, [map.path, path.slice(map.path.length + 1)], pair.slice(equals + 1))
+      continue
+    }
     const field = fields.get(path)
     if (!field) {
       throw invalid(

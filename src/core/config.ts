@@ -83,6 +83,12 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
       true,
     ),
   ),
+  modulesFolder: take(
+    optional(
+      'BPMN_RELAY_MODULES_FOLDER',
+      'Folder of the ES modules that adapters with serialization `custom` may run in this worker. Not set: none. Who may write there runs code in the worker.',
+    ),
+  ),
   databasePoolSize: take({
     env: 'BPMN_RELAY_DATABASE_POOL',
     read: integer(2, 100),

@@ -27,6 +27,23 @@ export const ERRORS = {
     outcome: 'rejected',
     meaning: "the value does not fit the adapter's serialization",
   },
+  EXPRESSION_INVALID: {
+    outcome: 'rejected',
+    meaning: 'resultExpression or errorExpression is wrong, or gives what it must not',
+  },
+  VALUE_NOT_DESERIALIZABLE: {
+    outcome: 'rejected',
+    meaning: "received bytes do not fit the adapter's serialization",
+  },
+  SCHEMA_UNKNOWN: { outcome: 'rejected', meaning: 'the schema registry has no such schema or subject' },
+  SCHEMA_INVALID: {
+    outcome: 'rejected',
+    meaning: 'the schema cannot be used, or the schema registry refused it',
+  },
+  SCHEMA_REGISTRY_UNREACHABLE: {
+    outcome: 'failed',
+    meaning: 'the schema registry did not answer, or answered that it cannot just now',
+  },
   MESSAGE_TOO_LARGE: { outcome: 'rejected', meaning: 'the message exceeds the limit of the topic or broker' },
   TOPIC_INVALID: { outcome: 'rejected', meaning: 'the broker does not accept this topic name' },
   TOPIC_UNKNOWN: {
@@ -34,15 +51,18 @@ export const ERRORS = {
     meaning: 'the topic does not exist and the broker does not create it',
   },
   PARTITION_UNKNOWN: { outcome: 'rejected', meaning: 'the topic has no such partition' },
-  NOT_AUTHORIZED: { outcome: 'rejected', meaning: 'the broker does not allow this client to do this' },
+  NOT_AUTHORIZED: {
+    outcome: 'rejected',
+    meaning: 'broker or schema registry does not allow this client to do this',
+  },
   NOT_SUPPORTED: { outcome: 'rejected', meaning: 'the protocol of the adapter cannot do what was asked' },
   BROKER_REFUSED: {
     outcome: 'rejected',
-    meaning: 'the broker refused the message for good, for another reason',
+    meaning: 'the broker refused the message or request for good, for another reason',
   },
   AUTHENTICATION_FAILED: {
     outcome: 'failed',
-    meaning: 'the broker does not accept the credentials of the adapter',
+    meaning: 'broker or schema registry does not accept the credentials of the adapter',
   },
   BROKER_UNREACHABLE: {
     outcome: 'failed',
@@ -62,6 +82,10 @@ export const ERRORS = {
     outcome: 'held',
     meaning: 'the broker leaves sends unanswered and the adapter has used its share',
   },
+  ADAPTER_RATE_LIMITED: {
+    outcome: 'held',
+    meaning: 'the adapter has reached its rate limit; the job comes back when its turn is due',
+  },
   DATABASE_AWAY: { outcome: 'held', meaning: 'Postgres cannot be reached, so nothing is published' },
   DEADLINE_PASSED: { outcome: 'held', meaning: 'too little of the job timeout is left to start a send' },
   WORKER_STOPPING: { outcome: 'held', meaning: 'the worker is stopping and gives the job back' },
@@ -72,7 +96,7 @@ export const ERRORS = {
   },
   DATABASE_NOT_MIGRATED: { outcome: 'rejected', meaning: 'the database schema is older than this program' },
   ENGINE_UNREACHABLE: { outcome: 'failed', meaning: 'the process engine cannot be reached' },
-  NAME_TAKEN: { outcome: 'rejected', meaning: 'another adapter or variable already has this name' },
+  NAME_TAKEN: { outcome: 'rejected', meaning: 'another adapter, variable or topic already has this name' },
   ENV_IN_USE: { outcome: 'rejected', meaning: 'the environment variable is still used by adapters' },
   NOT_FOUND: { outcome: 'rejected', meaning: 'there is nothing under this id or name' },
   MASTER_KEY_MISSING: {
@@ -92,10 +116,13 @@ export type ErrorCode = keyof typeof ERRORS
 export class RelayError extends Error {
   override readonly name = 'RelayError'
   readonly code: ErrorCode
+  /** When to try again, milliseconds from now, where that is known. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
     super(message, options)
     this.code = code
+    this.retryAfterMs = options.retryAfterMs
   }
 
   get outcome(): FailureOutcome {

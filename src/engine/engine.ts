@@ -24,6 +24,8 @@ export interface Job {
 /** What the engine is told about a job. Exactly one settlement ends an activation. */
 export type Settlement =
   | { kind: 'complete'; variables: Record<string, unknown> }
+  /** An error of this code for the diagram to catch; an incident where nothing catches it. */
+  | { kind: 'bpmnError'; code: string; message: string; variables: Record<string, unknown> }
   | { kind: 'fail'; retries: number; backOffMs: number; message: string; variables?: Record<string, unknown> }
 
 /**

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { ActivatedJob, ActivateJobsResponse } from 'zeebe-node'
+import type { ActivatedJob, ActivateJobsResponse, JSONDoc } from 'zeebe-node'
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { pause, withTimeLimit } from '../core/time-limit.js'
@@ -80,6 +80,12 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     switch (settlement.kind) {
       case 'complete':
         return await client.completeJob({ jobKey: job.key, variables: settlement.variables })
+      case 'bpmnError': {
+        const { code, message } = settlement
+        // Parsed, because the client's type of variables knows no null.
+        const variables: JSONDoc = JSON.parse(JSON.stringify(settlement.variables))
+        return await client.throwError({ jobKey: job.key, errorCode: code, errorMessage: message, variables })
+      }
       case 'fail': {
         const { retries, backOffMs, message, variables } = settlement
         const request = {

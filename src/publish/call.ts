@@ -1,9 +1,11 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AuditRow, CallRecord } from '../audit/call-record.js'
+import type { Receipt } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import { objectOf } from '../core/json.js'
 import type { Job } from '../engine/engine.js'
 import type { CounterSample } from '../sla/counters.js'
+import type { TaskExpressions } from './expressions.js'
 import type { InputReader, JobInput } from './job-input.js'
 import type { Outcome } from './outcome.js'
 
@@ -21,11 +23,13 @@ export interface Call {
   readonly startedAt: number
   requestId: string
   retryBackOffMs: number
+  expressions: TaskExpressions
   /** Which delivery of the job this is, from 1. */
   attempt: number
   input?: JobInput
   adapter?: Adapter
   fingerprint?: string
+  receipt?: Receipt
 }
 
 /** What an ended call leaves in Postgres. A hold is no call: it is only counted. */
@@ -36,35 +40,40 @@ export function recordOf(call: Call, outcome: Outcome): CallRecord {
     adapterId: adapter?.id ?? null,
     operation: OPERATION,
     processId: job.processId,
-    result: outcome.kind === 'published' ? 'ok' : outcome.kind === 'held' ? 'held' : 'error',
+    result: outcome.kind === 'held' ? 'held' : 'error' in outcome ? 'error' : 'ok',
     durationMs,
   }
   const counted = adapter?.slaMonitoring === false ? null : sample
   if (outcome.kind === 'held') return { audit: null, ledger: null, sample: counted, deadline: job.deadline }
-  const result = outcome.kind === 'published' ? JSON.stringify(outcome.result) : null
+  const receipt = outcome.kind === 'published' ? JSON.stringify(outcome.result) : null
   return {
-    audit: adapter?.auditRequests === false ? null : auditRowOf(call, outcome, result, durationMs),
+    audit: adapter?.auditRequests === false ? null : auditRowOf(call, outcome, receipt, durationMs),
     ledger: {
       jobKey: job.key,
       processInstanceKey: job.processInstanceKey,
       elementInstanceKey: job.elementInstanceKey,
       fingerprint: call.fingerprint ?? '',
       attempts: call.attempt,
-      receipt: result,
+      receipt: isForgotten(call) ? null : receipt,
     },
     sample: counted,
     deadline: job.deadline,
   }
 }
 
+/** Sent without acknowledgement: nobody knows that it arrived, so nothing may keep it from being sent again. */
+function isForgotten({ receipt }: Call): boolean {
+  return receipt?.kind === 'kafka' && receipt.offset === null
+}
+
 function auditRowOf(
   call: Call,
   outcome: Exclude<Outcome, { kind: 'held' }>,
-  result: string | null,
+  receipt: string | null,
   durationMs: number,
 ): AuditRow {
   const { job, adapter, input } = call
-  const error = outcome.kind === 'published' ? null : outcome.error
+  const error = 'error' in outcome ? outcome.error : null
   return {
     requestId: call.requestId,
     source: 'job',
@@ -73,7 +82,7 @@ function auditRowOf(
     adapterName: adapter?.name ?? input?.adapterId ?? null,
     adapterKind: call.driver.kind,
     destination: input?.topic ?? null,
-    receipt: result,
+    receipt,
     status: outcome.kind,
     errorCode: error?.code ?? null,
     errorText: error?.message ?? null,
@@ -85,7 +94,9 @@ function auditRowOf(
     elementId: job.elementId,
     jobKey: job.key,
     request: requestText(call),
-    response: result ?? (error && JSON.stringify({ code: error.code, description: error.message })),
+    response: JSON.stringify(
+      'error' in outcome ? { code: outcome.error.code, description: outcome.error.message } : outcome.result,
+    ),
   }
 }
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { HeaderValue, MessageInput } from '../brokers/broker.js'
+import type { DeliverySemantic, HeaderValue, MessageInput } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import { decodeBase64 } from '../core/base64.js'
 import { ERRORS, RelayError } from '../core/errors.js'
@@ -20,6 +20,7 @@ export interface JobInput {
   headers: Record<string, HeaderValue>
   partition: number | undefined
   timestamp: number | undefined
+  deliverySemantic: DeliverySemantic | undefined
   delayLevel: number | undefined
   deliverAt: number | undefined
   messageGroup: string | undefined
@@ -179,6 +180,7 @@ export function parseJobInput(reader: InputReader, driver: RegisteredDriver): Jo
         : {},
     partition: has('partition') ? reader.optionalInteger('partition', 0, 2 ** 31 - 1) : undefined,
     timestamp: has('timestamp') ? reader.optionalTime('timestamp') : undefined,
+    deliverySemantic: has('deliverySemantic') ? deliverySemanticOf(reader) : undefined,
     delayLevel: has('delayLevel') ? reader.optionalInteger('delayLevel', 1, 18) : undefined,
     deliverAt: has('deliverAt') ? reader.optionalTime('deliverAt') : undefined,
     messageGroup: has('messageGroup') ? reader.optionalText('messageGroup') : undefined,
@@ -194,6 +196,13 @@ export function retryBackOffOf(job: Job): number {
   const duration = parseDuration(given)
   if (duration !== undefined) return duration
   throw wrong('retryBackoff', given, 'an ISO-8601 duration such as PT30S')
+}
+
+function deliverySemanticOf(reader: InputReader): DeliverySemantic | undefined {
+  const value = reader.optional('deliverySemantic')
+  if (value === undefined || value === 'none' || value === 'at-least-once') return value
+  const notYet = value === 'exactly-once' ? '; exactly-once is not available yet' : ''
+  throw wrong('deliverySemantic', value, `at-least-once or none${notYet}`)
 }
 
 /** Without `message` the task's other variables are the message, the same at every try. */

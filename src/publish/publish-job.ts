@@ -1,5 +1,6 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AdapterDirectory } from '../adapters/directory.js'
+import { DROPPED } from '../adapters/serialization/serializer.js'
 import type { Recorder } from '../audit/recorder.js'
 import type { Connections, LiveConnection } from '../brokers/connections.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
@@ -7,11 +8,12 @@ import { RelayError, toRelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import type { Engine, Job } from '../engine/engine.js'
 import { type Call, recordOf } from './call.js'
+import { NO_EXPRESSIONS, taskExpressions } from './expressions.js'
 import { Holds } from './holds.js'
 import { defaultRequestId, InputReader, parseJobInput, requestIdOf, retryBackOffOf } from './job-input.js'
 import { type EarlierPublish, fingerprintOf, type Ledger } from './ledger.js'
 import { outboundMessage } from './outbound-message.js'
-import { failureOf, type Outcome, resultOf, settlementOf, storedResult } from './outcome.js'
+import { failureOf, type Outcome, resultOf, settlementOf, skippedResult, storedResult } from './outcome.js'
 
 export interface PublishDependencies {
   engine: Engine
@@ -49,6 +51,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
       startedAt: performance.now(),
       requestId: defaultRequestId(engine.name, job),
       retryBackOffMs: 0,
+      expressions: NO_EXPRESSIONS,
       attempt: 1,
     }
     try {
@@ -73,27 +76,28 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
 
   async function publish(call: Call, earlier: EarlierPublish): Promise<Outcome> {
     const { job, reader, driver } = call
+    // First: with an expression that is wrong nothing may be sent.
+    call.expressions = taskExpressions(job.headers)
     call.requestId = requestIdOf(reader) ?? call.requestId
     call.retryBackOffMs = retryBackOffOf(job)
     const input = parseJobInput(reader, driver)
     call.input = input
     const adapter = await directory.adapter(input.adapterId, driver)
     call.adapter = adapter
-    const message = outboundMessage(input, adapter, job, call.requestId)
+    const made = outboundMessage(input, directory.serializers(adapter), job, call.requestId)
+    const message = made instanceof Promise ? await made : made
+    if (message === DROPPED) return { kind: 'skipped', result: skippedResult(call.requestId, input.topic) }
     call.fingerprint = fingerprintOf(adapter.id, message)
 
     if (earlier.result !== null && earlier.fingerprint === call.fingerprint) {
       return { kind: 'published', result: storedResult(earlier.result), repeated: true }
     }
     const connection = directory.connection(adapter)
-    connections.admit(connection.hash, unansweredShare)
     assertBudgetFits(adapter, connection, dependencies.jobTimeoutMs)
+    await connections.admit(connection.hash, unansweredShare)
     assertTimeToSend(job, connection)
-    return {
-      kind: 'published',
-      result: resultOf(call.requestId, await connection.publish(message)),
-      repeated: false,
-    }
+    call.receipt = await connection.publish(message)
+    return { kind: 'published', result: resultOf(call.requestId, call.receipt), repeated: false }
   }
 
   async function record(call: Call, outcome: Outcome): Promise<void> {
@@ -105,10 +109,11 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
   }
 
   async function settle(call: Call, outcome: Outcome): Promise<void> {
-    const { job, requestId, retryBackOffMs } = call
-    // Past its deadline the job may be in another worker's hands: failing it now would take it from there. A
-    // completion is harmless, and saves the other worker the look-up.
-    if (outcome.kind !== 'published' && performance.now() > job.deadline) return
+    const { job, requestId, retryBackOffMs, expressions } = call
+    // Past its deadline the job may be in another worker's hands: failing it now would take it from there. The
+    // completion of a publish is harmless, and saves the other worker the look-up.
+    const late = performance.now() > job.deadline
+    if (late && 'error' in outcome) return
     if (outcome.kind === 'held' && outcome.error.code === 'DEADLINE_PASSED') {
       log.warn('a job is left to its redelivery', {
         requestId,
@@ -117,10 +122,13 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
       })
       return
     }
-    const settlement = settlementOf(outcome, job, { requestId, retryBackOffMs, holdMs: () => holds.next() })
+    const holdMs = () => holds.next()
+    const settlement = settlementOf(outcome, job, { requestId, retryBackOffMs, holdMs, expressions })
+    if (late && settlement.kind !== 'complete') return
     const answer = await engine.settle(job, settlement)
     if (answer === 'unanswered')
       log.warn('the engine did not answer; it will hand the job out again', { requestId, jobKey: job.key })
+    // Not after a BPMN error: where nothing catches it the engine hands the job out again, however much later.
     if (settlement.kind === 'complete' && answer !== 'unanswered') void recorder.settled(job.key)
   }
 
@@ -133,7 +141,8 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
     })
     // A fault of ours is shown to a person: repeating it would publish the message again and again.
     const outcome: Outcome = error.code === 'INTERNAL' ? { kind: 'rejected', error } : failureOf(error)
-    await settle(call, outcome)
+    // What is not recorded must not end the job as a success or a BPMN error.
+    await settle({ ...call, expressions: NO_EXPRESSIONS }, outcome)
   }
 }
 

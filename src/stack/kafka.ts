@@ -16,25 +16,30 @@ type ServerProperties = Record<string, string | number | boolean>
 
 export interface LocalKafka extends LocalServer {
   bootstrapServers: string
+  /** `host:port` of each further listener. */
+  listeners: Record<string, string>
 }
 
 /**
  * Kafka as a single KRaft node. Topics are made when first used, with 3 partitions, unless `properties` of
  * server.properties say otherwise.
+ * @param listeners further listeners and the protocol of each, such as `{ LOGIN: 'SASL_SSL' }`
  * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
  */
 export async function startKafka(
   { folder: given, onProgress }: StartOptions,
   properties: ServerProperties = {},
+  listeners: Record<string, string> = {},
 ): Promise<LocalKafka> {
   const { java, files } = await installServer('kafka', onProgress)
   const jars = path.join(files, '*')
   onProgress({ server: 'kafka', text: 'starting' })
   const server = await holdServer('kafka', given, async () => {
     const folder = await realpath(given)
-    const ports = await choosePorts(folder, { broker: 1, controller: 1 })
+    const names = ['broker', 'controller', ...Object.keys(listeners)]
+    const ports = await choosePorts(folder, Object.fromEntries(names.map((name) => [name, 1])))
     const propertiesFile = path.join(folder, 'server.properties')
-    await writeFile(propertiesFile, serverProperties(folder, ports, properties))
+    await writeFile(propertiesFile, serverProperties(folder, ports, properties, listeners))
     // Without a level of its own, the logging library shows errors alone.
     const logging = '-Dorg.apache.logging.log4j.level=INFO'
     const run = (...args: string[]) => jvmCommand(java, folder, 512, ['-cp', jars, logging, ...args])
@@ -49,7 +54,14 @@ export async function startKafka(
   const bootstrapServers = `127.0.0.1:${portOf(server.ports, 'broker')}`
   await waitUntilReady(server, () => answersAsCluster(bootstrapServers), 90_000)
   onProgress({ server: 'kafka', text: `ready at ${bootstrapServers}` })
-  return { bootstrapServers, kill: server.kill, stop: server.release }
+  return {
+    bootstrapServers,
+    listeners: Object.fromEntries(
+      Object.keys(listeners).map((name) => [name, `127.0.0.1:${portOf(server.ports, name)}`]),
+    ),
+    kill: server.kill,
+    stop: server.release,
+  }
 }
 
 async function answersAsCluster(bootstrapServers: string): Promise<void> {
@@ -69,17 +81,24 @@ async function answersAsCluster(bootstrapServers: string): Promise<void> {
   }
 }
 
-function serverProperties(folder: string, ports: Record<string, number>, given: ServerProperties): string {
+function serverProperties(
+  folder: string,
+  ports: Record<string, number>,
+  given: ServerProperties,
+  listeners: Record<string, string>,
+): string {
   const broker = `127.0.0.1:${portOf(ports, 'broker')}`
   const controller = `127.0.0.1:${portOf(ports, 'controller')}`
+  const further = Object.keys(listeners).map((name) => `,${name}://127.0.0.1:${portOf(ports, name)}`)
+  const protocols = Object.entries(listeners).map(([name, protocol]) => `,${name}:${protocol}`)
   return Object.entries({
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@${controller}`,
-    listeners: `PLAINTEXT://${broker},CONTROLLER://${controller}`,
-    'advertised.listeners': `PLAINTEXT://${broker}`,
+    listeners: `PLAINTEXT://${broker},CONTROLLER://${controller}${further.join('')}`,
+    'advertised.listeners': `PLAINTEXT://${broker}${further.join('')}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols.join('')}`,
     'log.dirs': path.join(folder, 'data'),
     'num.partitions': 3,
     'auto.create.topics.enable': true,

@@ -31,6 +31,7 @@ const RECIPES = {
     minimumJava: 17,
     goals: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
   },
+  'schema-registry': { title: 'Apicurio Registry', minimumJava: 17, goals: ['dependency:unpack'] },
 } satisfies Record<string, Recipe>
 
 export type JavaServer = keyof typeof RECIPES

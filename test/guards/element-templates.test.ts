@@ -15,7 +15,7 @@ const contract = {
   'kafka-producer.json': {
     type: 'Kafka Producer',
     required: ['adapterId', 'topic'],
-    optional: ['message', 'key', 'headers', 'partition', 'timestamp', 'requestId'],
+    optional: ['message', 'key', 'headers', 'partition', 'timestamp', 'deliverySemantic', 'requestId'],
   },
   'rocketmq-producer.json': {
     type: 'RocketMQ Producer',
@@ -79,13 +79,15 @@ for (const [file, { type, required, optional }] of Object.entries(contract)) {
       assert.deepEqual(omitted.map(bindingName).sort(), [...optional].sort())
     })
 
-    it('offers result variable, retries and retry backoff with their defaults', () => {
+    it('offers what results and errors become, retries and retry backoff, with their defaults', () => {
       assert.deepEqual(
         [...bound('zeebe:taskHeader'), ...bound('zeebe:taskDefinition')]
           .filter((property) => property.type !== 'Hidden')
           .map((property) => [bindingName(property), property.value]),
         [
           ['resultVariable', undefined],
+          ['resultExpression', undefined],
+          ['errorExpression', undefined],
           ['retryBackoff', 'PT30S'],
           ['retries', '3'],
         ],

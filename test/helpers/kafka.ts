@@ -82,6 +82,44 @@ async function offsets(admin: Admin, topic: string): ReturnType<Admin['fetchTopi
   }
 }
 
+/** A consumer in a group of its own that has its partitions; it leaves at the end of the test, or when told. */
+export async function consumeInGroup(
+  t: TestContext,
+  bootstrapServers: string,
+  topic: string,
+): Promise<{ group: string; clientId: string; leave: () => Promise<void> }> {
+  const group = `test-${randomUUID()}`
+  const clientId = `client-${randomUUID()}`
+  const consumer = client(bootstrapServers, clientId).consumer({ groupId: group })
+  t.after(() => consumer.disconnect())
+  await consumer.connect()
+  await consumer.subscribe({ topic })
+  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))
+  await consumer.run({ eachMessage: async () => undefined })
+  await joined
+  return { group, clientId, leave: () => consumer.disconnect() }
+}
+
+/** One message, followed in the log by the mark of its transaction. */
+export async function publishInTransaction(
+  bootstrapServers: string,
+  topic: string,
+  value: string,
+): Promise<void> {
+  const producer = client(bootstrapServers).producer({
+    transactionalId: `test-${randomUUID()}`,
+    idempotent: true,
+  })
+  await producer.connect()
+  try {
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: [{ value }] })
+    await transaction.commit()
+  } finally {
+    await producer.disconnect()
+  }
+}
+
 export async function withAdmin<T>(bootstrapServers: string, act: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = client(bootstrapServers).admin()
   await admin.connect()
@@ -92,8 +130,9 @@ export async function withAdmin<T>(bootstrapServers: string, act: (admin: Admin)
   }
 }
 
-function client(bootstrapServers: string): Kafka {
+function client(bootstrapServers: string, clientId = 'test'): Kafka {
   return new Kafka({
+    clientId,
     brokers: bootstrapServers.split(','),
     logLevel: logLevel.NOTHING,
     // A broker that has just come back is still loading what it knows of groups.

@@ -125,6 +125,24 @@ describe('adapter', () => {
     )
   })
 
+  it('keeps serializations with their settings, the password of the schema registry as a secret', async (t) => {
+    const cli = await commandLine(t)
+    await ok(cli, ['env', 'set', 'REGISTRY', 'https://registry.example.com'])
+    const settings = ['schemaRegistry.url=@env(REGISTRY)', 'schemaRegistry.value.schemaId=7']
+    const login = ['schemaRegistry.username=relay', 'schemaRegistry.password=in-the-open']
+    const serializations = ['--key-serialization', 'long', '--value-serialization', 'avro']
+    await ok(cli, [...ORDERS, ...serializations, '--setting', ...settings, ...login])
+    const shown = JSON.parse(await ok(cli, ['adapter', 'show', 'orders', '--json']))
+    assert.deepEqual([shown.keySerialization, shown.valueSerialization], ['long', 'avro'])
+    assert.deepEqual(shown.settings.schemaRegistry, {
+      url: '@env(REGISTRY)',
+      value: { schemaId: 7 },
+      username: 'relay',
+      password: '(secret)',
+    })
+    assert.match(await ok(cli, ['adapter', 'settings', 'rocketmq']), /^schemaRegistry\.subjectStrategy/m)
+  })
+
   it('never shows a secret setting, but the reference to a secret variable', async (t) => {
     const cli = await commandLine(t)
     await ok(cli, ['env', 'set', 'PASSWORD', '-', '--secret'], 'behind-env\n')
@@ -206,9 +224,15 @@ describe('adapter', () => {
     ],
     [
       'an unknown serialization',
+      [...ORDERS, '--key-serialization', 'xml'],
+      1,
+      /keySerialization is "xml": use one of string, json, bytes, short/,
+    ],
+    [
+      'a serialization that lacks its settings',
       [...ORDERS, '--key-serialization', 'avro'],
       1,
-      /"avro": use one of string, json, bytes/,
+      /SETTINGS_INVALID: the key's serialization is avro, but schemaRegistry\.url is not set/,
     ],
     [
       'a settings file that is not there',

@@ -1,8 +1,13 @@
 import net from 'node:net'
 import tls from 'node:tls'
-import { type ISocketFactory, Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
+import { type ISocketFactory, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
 import type { Log } from '../../core/log.js'
+import { registerCodecs } from './compression.js'
+import { saslOptions } from './sasl.js'
 import type { KafkaSettings } from './settings.js'
+import { tlsOptions } from './tls.js'
+
+registerCodecs()
 
 /**
  * One kafkajs client that can be cut off for good. kafkajs takes no abort signal and reconnects by itself, so a
@@ -23,6 +28,8 @@ export class KafkaClients {
   readonly #openSocket: ISocketFactory
   readonly #log: Log
   readonly #sockets = new Set<net.Socket>()
+  /** Shared by all clients, so that they share the tokens of a login. */
+  readonly #security: Pick<KafkaConfig, 'ssl' | 'sasl'>
   #opened = 0
   #isClosed = false
 
@@ -30,6 +37,7 @@ export class KafkaClients {
     this.#settings = settings
     this.#openSocket = openSocket
     this.#log = log
+    this.#security = { ...tlsOptions(settings.ssl), ...saslOptions(settings) }
   }
 
   open(): KafkaClient {
@@ -76,7 +84,7 @@ export class KafkaClients {
       enforceRequestTimeout: true,
       // Enough to try every bootstrap server once.
       retry: { retries: servers.length, initialRetryTime: 100, maxRetryTime: 400 },
-      ...security(this.#settings),
+      ...this.#security,
       logLevel: logLevel.WARN,
       // kafkajs reports at ERROR what it then repeats; what ends in failure reaches people as the error of the call.
       logCreator: () => (entry) => {
@@ -109,24 +117,4 @@ export const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
     ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
     : net.connect({ host, port }, onConnect)
   return socket.setKeepAlive(true, 60_000).setNoDelay(true)
-}
-
-function security({ ssl, sasl }: KafkaSettings): Pick<KafkaConfig, 'ssl' | 'sasl'> {
-  const { enabled, serverName, ...tlsOptions } = ssl
-  return {
-    ...(enabled && { ssl: { ...tlsOptions, ...(serverName && { servername: serverName }) } }),
-    ...(sasl && { sasl: saslOptions(sasl) }),
-  }
-}
-
-/** The same object, told apart by mechanism as the type of kafkajs wants it. */
-function saslOptions({ mechanism, ...login }: NonNullable<KafkaSettings['sasl']>): SASLOptions {
-  switch (mechanism) {
-    case 'plain':
-      return { mechanism, ...login }
-    case 'scram-sha-256':
-      return { mechanism, ...login }
-    case 'scram-sha-512':
-      return { mechanism, ...login }
-  }
 }

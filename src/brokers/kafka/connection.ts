@@ -2,6 +2,7 @@ import { RelayError, toRelayError } from '../../core/errors.js'
 import type { BrokerConnection, ConnectionContext, OutboundMessage, Receipt } from '../broker.js'
 import type { KafkaClients } from './client.js'
 import { unanswered } from './errors.js'
+import { acknowledgement, UNACKNOWLEDGED } from './guarantees.js'
 import { Lane, type LaneContext, rejectTooLarge } from './lane.js'
 import { partitionOfKey } from './partition.js'
 import { Pending } from './pending.js'
@@ -13,12 +14,12 @@ import { Topics } from './topics.js'
 const SWEEP_MS = 100
 /** Added to the budget for what happens around the requests. */
 const SLACK_MS = 1000
-/** Never sent: a broker drops a connection over a larger request, which would look like a failure of the broker. */
-const MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+/** Whether a message must be acknowledged, or is sent and forgotten by a producer of its own. */
+type Manner = 'acknowledged' | 'forgotten'
 
 /** The way of one topic's messages to its lanes. */
 interface Route {
-  lanes: Map<number, Lane>
+  lanes: Record<Manner, Map<number, Lane>>
   /** Messages that came before the number of partitions was known. */
   unplaced: Pending[]
   /** Partition that takes messages without a key until its lane takes them. */
@@ -27,10 +28,12 @@ interface Route {
 
 export class KafkaConnection implements BrokerConnection {
   readonly publishBudgetMs: number
+  readonly maxMessagesPerSecond: number | undefined
   readonly #settings: KafkaSettings
   readonly #adapter: string
   readonly #clients: KafkaClients
-  readonly #context: LaneContext
+  readonly #contexts: Record<Manner, LaneContext>
+  readonly #topics: Topics
   readonly #pending = new Set<Pending>()
   readonly #routes = new Map<string, Route>()
   readonly #retryMs: number
@@ -40,16 +43,17 @@ export class KafkaConnection implements BrokerConnection {
 
   constructor(settings: KafkaSettings, { adapter, log }: ConnectionContext, clients: KafkaClients) {
     const attemptMs = settings.connectionTimeoutMs + settings.requestTimeoutMs
-    this.publishBudgetMs = attemptMs + settings.requestTimeoutMs + SLACK_MS
+    this.publishBudgetMs = settings.flush.intervalMs + attemptMs + settings.requestTimeoutMs + SLACK_MS
+    this.maxMessagesPerSecond = settings.maxMessagesPerSecond
     this.#retryMs = this.publishBudgetMs - attemptMs
     this.#settings = settings
     this.#adapter = adapter
     this.#clients = clients
-    this.#context = {
-      settings,
-      log,
-      producers: new Producers(settings, clients),
-      topics: new Topics(settings, clients),
+    this.#topics = new Topics(settings, clients)
+    const shared = { settings, log, topics: this.#topics, isClosing: () => this.#closing !== undefined }
+    this.#contexts = {
+      acknowledged: { ...shared, producers: new Producers(settings, acknowledgement(settings), clients) },
+      forgotten: { ...shared, producers: new Producers(settings, UNACKNOWLEDGED, clients) },
     }
   }
 
@@ -61,16 +65,18 @@ export class KafkaConnection implements BrokerConnection {
       const times = {
         deadline: now + this.publishBudgetMs - 2 * SWEEP_MS,
         retryUntil: now + this.#retryMs,
+        flushAt: now + this.#settings.flush.intervalMs,
       }
       const pending = new Pending(message, times, this.#pending, resolve, reject)
       this.#sweep ??= setTimeout(() => this.#failOverdue(), SWEEP_MS)
-      if (pending.bytes > MESSAGE_BYTES_MAX) void rejectTooLarge(pending, this.#context.topics)
+      if (pending.bytes > this.#settings.maxMessageBytes)
+        void rejectTooLarge(pending, this.#contexts.acknowledged)
       else this.#place(pending)
     })
   }
 
   check(): Promise<void> {
-    return this.#context.topics.check()
+    return this.#topics.check()
   }
 
   close(): Promise<void> {
@@ -81,7 +87,7 @@ export class KafkaConnection implements BrokerConnection {
   #place(pending: Pending): void {
     const { topic, partition = 0 } = pending.message
     const route = this.#route(topic)
-    const partitions = this.#context.topics.partitions(topic)
+    const partitions = this.#topics.partitions(topic)
     if (partitions === undefined || route.unplaced.length > 0) {
       route.unplaced.push(pending)
       if (route.unplaced.length === 1) void this.#placeLater(topic, route, route.unplaced)
@@ -95,12 +101,13 @@ export class KafkaConnection implements BrokerConnection {
   /** Places the messages that are in `waiting` by then, in their order, once the cluster has named its partitions. */
   async #placeLater(topic: string, route: Route, waiting: Pending[]): Promise<void> {
     try {
-      const partitions = await this.#context.topics.lookup(topic)
+      const partitions = await this.#topics.lookup(topic)
       for (const pending of waiting.splice(0)) this.#assign(pending, route, partitions)
     } catch (error) {
       const reason = toRelayError(error)
       for (const pending of waiting.splice(0)) pending.fail(reason)
-      if (!reason.retryable && route.lanes.size === 0) this.#routes.delete(topic)
+      const { acknowledged, forgotten } = route.lanes
+      if (!reason.retryable && acknowledged.size + forgotten.size === 0) this.#routes.delete(topic)
     }
   }
 
@@ -109,28 +116,35 @@ export class KafkaConnection implements BrokerConnection {
       topic,
       key,
       partition = key == null ? route.spread % partitions : partitionOfKey(key, partitions),
+      deliverySemantic = this.#settings.deliverySemantic,
     } = pending.message
-    if (partition < partitions) this.#lane(topic, route, partition).push(pending)
+    const manner = deliverySemantic === 'none' ? 'forgotten' : 'acknowledged'
+    if (partition < partitions) this.#lane(topic, route, manner, partition).push(pending)
     else pending.fail(unknownPartition(topic, partition, partitions))
   }
 
   #route(topic: string): Route {
     let route = this.#routes.get(topic)
     if (!route) {
-      route = { lanes: new Map(), unplaced: [], spread: Math.floor(Math.random() * 1024) }
+      route = {
+        lanes: { acknowledged: new Map(), forgotten: new Map() },
+        unplaced: [],
+        spread: Math.floor(Math.random() * 1024),
+      }
       this.#routes.set(topic, route)
     }
     return route
   }
 
-  #lane(topic: string, route: Route, partition: number): Lane {
-    let lane = route.lanes.get(partition)
+  #lane(topic: string, route: Route, manner: Manner, partition: number): Lane {
+    const lanes = route.lanes[manner]
+    let lane = lanes.get(partition)
     if (!lane) {
-      lane = new Lane(topic, partition, this.#context, () => {
-        const partitions = this.#context.topics.partitions(topic) ?? 1
+      lane = new Lane(topic, partition, this.#contexts[manner], () => {
+        const partitions = this.#topics.partitions(topic) ?? 1
         if (route.spread % partitions === partition) route.spread = (partition + 1) % partitions
       })
-      route.lanes.set(partition, lane)
+      lanes.set(partition, lane)
     }
     return lane
   }
@@ -152,6 +166,9 @@ export class KafkaConnection implements BrokerConnection {
   }
 
   async #close(): Promise<void> {
+    for (const { lanes } of this.#routes.values()) {
+      for (const lane of [...lanes.acknowledged.values(), ...lanes.forgotten.values()]) lane.flush()
+    }
     if (this.#sweep) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve

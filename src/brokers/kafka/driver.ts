@@ -2,7 +2,9 @@ import type { ISocketFactory } from 'kafkajs'
 import type { BrokerDriver } from '../broker.js'
 import { KafkaClients, openSocket } from './client.js'
 import { KafkaConnection } from './connection.js'
-import { type KafkaSettings, kafkaSettingsSchema, parseKafkaSettings } from './settings.js'
+import { createKafkaOperator } from './operator.js'
+import { type KafkaSettings, parseKafkaSettings } from './settings.js'
+import { kafkaSettingsSchema } from './settings-schema.js'
 
 export interface KafkaDriverOptions {
   /** Opens the sockets of all connections; default: plain TCP or TLS as the settings say. */
@@ -15,11 +17,13 @@ export function createKafkaDriver({
   return {
     kind: 'kafka',
     taskType: 'Kafka Producer',
-    inputs: ['key', 'headers', 'partition', 'timestamp'],
+    inputs: ['key', 'headers', 'partition', 'timestamp', 'deliverySemantic'],
     acceptsNull: true,
     settings: kafkaSettingsSchema,
     parse: parseKafkaSettings,
     connect: (settings, context) =>
       new KafkaConnection(settings, context, new KafkaClients(settings, socketFactory, context.log)),
+    operate: (settings, { log }) =>
+      createKafkaOperator(settings, new KafkaClients(settings, socketFactory, log), log),
   }
 }

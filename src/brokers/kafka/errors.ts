@@ -1,8 +1,16 @@
 import kafkajs from 'kafkajs'
 import { type ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import { type Circumstances, connectionCure, isTlsRefusal, loginCure } from './connection-cure.js'
 
 // CommonJS: Node.js sees the error classes only on the default export.
-const { KafkaJSConnectionError, KafkaJSError, KafkaJSProtocolError, KafkaJSRequestTimeoutError } = kafkajs
+const {
+  KafkaJSAggregateError,
+  KafkaJSConnectionError,
+  KafkaJSDeleteGroupsError,
+  KafkaJSError,
+  KafkaJSProtocolError,
+  KafkaJSRequestTimeoutError,
+} = kafkajs
 
 /**
  * What a failed send means for its batch.
@@ -41,20 +49,45 @@ const JUDGEMENTS: Readonly<Record<string, Judgement>> = {
   UNKNOWN_PRODUCER_ID: ['BROKER_UNAVAILABLE', 'retry'],
   INVALID_PRODUCER_EPOCH: ['BROKER_UNAVAILABLE', 'retry'],
   UNKNOWN: ['BROKER_UNAVAILABLE', 'retry'],
+  GROUP_AUTHORIZATION_FAILED: ['NOT_AUTHORIZED', 'reject'],
+  GROUP_ID_NOT_FOUND: ['NOT_FOUND', 'reject'],
+}
+
+/** What to do about refusals that operators meet; the broker's reason says what is wrong, not what would be right. */
+const CURES: Readonly<Record<string, string>> = {
+  INVALID_TOPIC_EXCEPTION: 'use 1 to 249 letters, digits, ".", "_" or "-"',
+  INVALID_PARTITIONS: 'a topic has at least one partition, and their number can only grow',
+  INVALID_REPLICATION_FACTOR: 'use at most as many replicas as there are brokers, and at least one',
+  INVALID_CONFIG: 'correct the name or the value of the config',
+  POLICY_VIOLATION: 'the policy of the cluster says what it allows',
+  SECURITY_DISABLED: 'set authorizer.class.name on the brokers to use ACLs',
+  NON_EMPTY_GROUP: 'stop its consumers first',
 }
 
 /** Judges what kafkajs threw. `doing` completes the sentence "Kafka at … failed while …". */
-export function judge(thrown: unknown, doing: string, servers: readonly string[]): Verdict {
-  if (thrown instanceof RelayError) return { remedy: 'retry', error: thrown }
+export function judge(thrown: unknown, doing: string, circumstances: Circumstances): Verdict {
   const cause = rootCause(thrown)
-  const at = brokerOf(cause) ?? servers.join(',')
+  if (cause instanceof RelayError) return { remedy: 'retry', error: cause }
+  const at = brokerOf(cause) ?? circumstances.bootstrapServers.join(',')
   const [code, remedy] = judgementOf(cause)
+  const cure = cureOf(code, cause, circumstances)
+  const reason = messageOf(cause) + (cure === undefined ? '' : `: ${cure}`)
   return {
     remedy,
-    error: new RelayError(code, `Kafka at ${at} failed while ${doing}: ${messageOf(cause)}`, {
-      cause: thrown,
-    }),
+    error: new RelayError(code, `Kafka at ${at} failed while ${doing}: ${reason}`, { cause: thrown }),
   }
+}
+
+function cureOf(code: ErrorCode, cause: unknown, circumstances: Circumstances): string | undefined {
+  const cure = connectionCure(cause, circumstances)
+  if (cure !== undefined) return cure
+  if (code === 'AUTHENTICATION_FAILED') return loginCure(circumstances)
+  return cause instanceof KafkaJSProtocolError ? CURES[cause.type] : undefined
+}
+
+/** The error of settings that cannot be used. */
+export function settingsInvalid(message: string, cause?: unknown): RelayError {
+  return new RelayError('SETTINGS_INVALID', message, cause === undefined ? {} : { cause })
 }
 
 /** The error of a request given up by our own time limit. `doing` as above. */
@@ -76,7 +109,9 @@ function judgementOf(cause: unknown): Judgement {
     return ['BROKER_UNAVAILABLE', 'split']
   }
   if (cause instanceof KafkaJSRequestTimeoutError) return ['BROKER_TIMEOUT', 'retry']
-  if (cause instanceof KafkaJSConnectionError) return ['BROKER_UNREACHABLE', 'retry']
+  if (cause instanceof KafkaJSConnectionError) {
+    return [isTlsRefusal(cause) ? 'AUTHENTICATION_FAILED' : 'BROKER_UNREACHABLE', 'retry']
+  }
   switch (cause.name) {
     case 'KafkaJSSASLAuthenticationError':
       return ['AUTHENTICATION_FAILED', 'reject']
@@ -91,17 +126,20 @@ function judgementOf(cause: unknown): Judgement {
   }
 }
 
-/** kafkajs wraps what ended its retries, sometimes twice. */
+/** kafkajs wraps what ended its retries, sometimes twice, and what a request for several things answered. */
 function rootCause(thrown: unknown): unknown {
   let cause = thrown
-  while (
-    cause instanceof KafkaJSError &&
-    (cause.name === 'KafkaJSNumberOfRetriesExceeded' || cause.name === 'KafkaJSNonRetriableError') &&
-    cause.cause instanceof Error
-  ) {
-    cause = cause.cause
-  }
+  for (let inner = wrapped(cause); inner !== undefined; inner = wrapped(cause)) cause = inner
   return cause
+}
+
+function wrapped(thrown: unknown): unknown {
+  if (thrown instanceof KafkaJSAggregateError) return thrown.errors[0]
+  if (thrown instanceof KafkaJSDeleteGroupsError) return thrown.groups[0]?.error
+  if (!(thrown instanceof KafkaJSError)) return undefined
+  const isWrapper =
+    thrown.name === 'KafkaJSNumberOfRetriesExceeded' || thrown.name === 'KafkaJSNonRetriableError'
+  return isWrapper && thrown.cause instanceof Error ? thrown.cause : undefined
 }
 
 function brokerOf(cause: unknown): string | undefined {

@@ -3,18 +3,13 @@ import type { Message, RecordMetadata } from 'kafkajs'
 import { RelayError, toRelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { pause } from '../../core/time-limit.js'
+import { compressionType } from './compression.js'
 import { judge, type Verdict } from './errors.js'
+import { Gathering } from './gathering.js'
 import type { Pending } from './pending.js'
 import type { Producers } from './producers.js'
 import type { KafkaSettings } from './settings.js'
 import type { Topics } from './topics.js'
-
-/** Most messages in one send. */
-const BATCH_MESSAGES = 500
-/** A send of so many is worth its while; of more, half are kept for the next. */
-const SMALL_BATCH = 64
-/** Most bytes in one send of several messages: well below the default limit of a topic, 1,048,588. */
-const BATCH_BYTES = 512 * 1024
 
 /** What the broker answers as append time where the topic keeps the time of the message. */
 const NO_TIME = '-1'
@@ -26,6 +21,8 @@ export interface LaneContext {
   log: Log
   producers: Producers
   topics: Topics
+  /** True once nothing new comes, so that nothing is worth waiting for. */
+  isClosing: () => boolean
 }
 
 /**
@@ -37,12 +34,11 @@ export class Lane {
   readonly partition: number
   readonly #context: LaneContext
   readonly #onTaken: () => void
-  #waiting: Pending[] = []
+  readonly #waiting: Gathering
   /** Batches sent before and to be sent again, before anything that waits. */
   #again: Pending[][] = []
   #isRunning = false
   #failures = 0
-  #batchBytes = BATCH_BYTES
 
   /** @param onTaken called when waiting messages were taken for a send */
   constructor(topic: string, partition: number, context: LaneContext, onTaken: () => void) {
@@ -50,6 +46,7 @@ export class Lane {
     this.partition = partition
     this.#context = context
     this.#onTaken = onTaken
+    this.#waiting = new Gathering(context.settings.flush)
   }
 
   push(pending: Pending): void {
@@ -59,13 +56,19 @@ export class Lane {
     void this.#run()
   }
 
+  /** Sends what waits without waiting for more. */
+  flush(): void {
+    this.#waiting.flush()
+  }
+
   async #run(): Promise<void> {
     const { producers } = this.#context
     for (;;) {
       // One turn of the event loop lets everything that is ready at this moment join the batch.
       await nextTurn()
       this.#again = this.#again.map(unsettled).filter((batch) => batch.length > 0)
-      if (this.#waiting.length === 0 && this.#again.length === 0) break
+      if (this.#waiting.isEmpty && this.#again.length === 0) break
+      if (this.#again.length === 0 && !this.#context.isClosing()) await this.#waiting.due()
       if (producers.isReady) {
         const batch = this.#again.shift() ?? this.#take()
         if (batch.length > 0) await this.#send(batch)
@@ -76,34 +79,24 @@ export class Lane {
     this.#isRunning = false
   }
 
-  /**
-   * Half of a large crowd goes first: the other half is sent while the first is recorded. Else all jobs in hand would
-   * move as one, and broker, Postgres and this process would wait for each other in turn.
-   */
   #take(): Pending[] {
-    const most = Math.min(BATCH_MESSAGES, Math.max(SMALL_BATCH, Math.ceil(this.#waiting.length / 2)))
-    let bytes = 0
-    let count = 0
-    for (const pending of this.#waiting) {
-      bytes += pending.bytes
-      if (count > 0 && (bytes > this.#batchBytes || count === most)) break
-      count++
-    }
-    const batch = unsettled(this.#waiting.splice(0, count))
+    const batch = unsettled(this.#waiting.take())
     this.#onTaken()
     return batch
   }
 
   async #send(batch: Pending[]): Promise<void> {
     const { producers, settings } = this.#context
+    const { acks } = producers.acknowledgement
     const sentAt = String(Date.now())
     const latest = batch.at(-1)?.deadline ?? 0
     try {
       const answer = await producers.send(
         {
           topic: this.topic,
-          acks: ACKS[settings.acks],
+          acks: ACKS[acks],
           timeout: settings.requestTimeoutMs,
+          compression: compressionType(settings.compression),
           messages: batch.map((pending) => this.#record(pending, sentAt)),
         },
         Math.max(latest - performance.now(), 0),
@@ -111,9 +104,9 @@ export class Lane {
       const placed = answer.find(
         ({ topicName, partition }) => topicName === this.topic && partition === this.partition,
       )
-      if (placed || settings.acks === 'none') return this.#published(batch, placed, sentAt)
+      if (placed || acks === 'none') return this.#published(batch, placed, sentAt)
     } catch (thrown) {
-      return this.#failed(batch, judge(thrown, `publishing to ${this.#name}`, settings.bootstrapServers))
+      return this.#failed(batch, judge(thrown, `publishing to ${this.#name}`, settings))
     }
     // kafkajs leaves out, without an error, a partition its metadata does not know.
     producers.discard()
@@ -179,24 +172,31 @@ export class Lane {
     const [only] = batch
     if (only && batch.length === 1) {
       if (error.retryable) return this.#retry(batch, error)
-      if (error.code === 'MESSAGE_TOO_LARGE') void rejectTooLarge(only, this.#context.topics, error)
+      if (error.code === 'MESSAGE_TOO_LARGE') void rejectTooLarge(only, this.#context, error)
       else only.fail(error)
       return
     }
     if (error.code === 'MESSAGE_TOO_LARGE') {
       const bytes = batch.reduce((sum, pending) => sum + pending.bytes, 0)
-      this.#batchBytes = Math.min(this.#batchBytes, bytes / 2)
+      this.#waiting.keepBelow(bytes / 2)
     }
     const half = Math.ceil(batch.length / 2)
     this.#again.unshift(batch.slice(0, half), batch.slice(half))
   }
 
   async #retry(batch: Pending[], error: RelayError): Promise<void> {
-    this.#keep(batch, error)
-    const { length } = batch
-    this.#context.log.warn('a batch was not acknowledged', { reason: error.message, messages: length })
+    const { settings, log } = this.#context
+    const { retries = Number.POSITIVE_INFINITY, retryBackoffMs, retryBackoffMaxMs } = settings
+    const [again, ended] = [
+      batch.filter(({ resends }) => resends < retries),
+      batch.filter(({ resends }) => resends >= retries),
+    ]
+    rejectAll(ended, error)
+    for (const pending of again) pending.resends++
+    this.#keep(again, error)
+    log.warn('a batch was not acknowledged', { reason: error.message, messages: batch.length })
+    await pause(Math.min(retryBackoffMs * 2 ** this.#failures, retryBackoffMaxMs))
     this.#failures++
-    await pause(Math.min(50 * 2 ** this.#failures, 1000))
   }
 
   /** Puts back, in front, what may be sent once more. */
@@ -215,8 +215,7 @@ export class Lane {
    * would only have it sent again later, out of order.
    */
   #notConnected(error: RelayError): void {
-    rejectAll(this.#waiting, error)
-    this.#waiting = []
+    rejectAll(this.#waiting.takeAll(), error)
     for (const batch of this.#again.splice(0).reverse()) this.#keep(batch, error)
   }
 
@@ -225,16 +224,20 @@ export class Lane {
   }
 }
 
-/** Rejects a message that no topic limit allows, naming the limit if it can be read. */
-export async function rejectTooLarge(pending: Pending, topics: Topics, cause?: RelayError): Promise<void> {
+/** Rejects a message that the adapter or its topic does not allow, naming both limits if they can be read. */
+export async function rejectTooLarge(
+  pending: Pending,
+  { settings, topics }: Pick<LaneContext, 'settings' | 'topics'>,
+  cause?: RelayError,
+): Promise<void> {
   const { topic } = pending.message
   const limit = await topics.messageLimit(topic)
   pending.fail(
     new RelayError(
       'MESSAGE_TOO_LARGE',
-      `message of about ${pending.bytes} bytes is larger than topic ${topic} allows (max.message.bytes ${
-        limit ? `is ${limit}` : 'could not be read'
-      }): make it smaller or raise the limit`,
+      `message of about ${pending.bytes} bytes is larger than adapter and topic ${topic} allow (maxMessageBytes is ${
+        settings.maxMessageBytes
+      }, max.message.bytes ${limit ? `is ${limit}` : 'could not be read'}): make it smaller or raise the limit`,
       { cause },
     ),
   )

@@ -13,13 +13,17 @@ export class Pending {
   readonly deadline: number
   /** `performance.now()` until which it may be sent once more. */
   readonly retryUntil: number
+  /** `performance.now()` until which it may wait for others to be sent with. */
+  readonly flushAt: number
+  /** How often it was put back to be sent once more. */
+  resends = 0
   readonly #registry: Set<Pending>
   readonly #resolve: (receipt: Receipt) => void
   readonly #reject: (error: Error) => void
 
   constructor(
     message: OutboundMessage,
-    times: { deadline: number; retryUntil: number },
+    times: Pick<Pending, 'deadline' | 'retryUntil' | 'flushAt'>,
     registry: Set<Pending>,
     resolve: (receipt: Receipt) => void,
     reject: (error: Error) => void,
@@ -28,6 +32,7 @@ export class Pending {
     this.bytes = recordBytes(message)
     this.deadline = times.deadline
     this.retryUntil = times.retryUntil
+    this.flushAt = times.flushAt
     this.#registry = registry
     this.#resolve = resolve
     this.#reject = reject

@@ -3,6 +3,7 @@ import { RelayError } from '../../core/errors.js'
 import { pause, withTimeLimit } from '../../core/time-limit.js'
 import type { KafkaClient, KafkaClients } from './client.js'
 import { judge, unanswered } from './errors.js'
+import type { Acknowledgement } from './guarantees.js'
 import type { KafkaSettings } from './settings.js'
 
 /** Longest wait for other sends of a producer that is to be discarded. */
@@ -21,6 +22,7 @@ interface Generation {
  * send starts until those in flight have ended, the producer id is gone and a new one was given out.
  */
 export class Producers {
+  readonly acknowledgement: Acknowledgement
   readonly #settings: KafkaSettings
   readonly #clients: KafkaClients
   /** Takes sends. */
@@ -30,8 +32,9 @@ export class Producers {
   #opening: Promise<void> | undefined
   #failedAttempts = 0
 
-  constructor(settings: KafkaSettings, clients: KafkaClients) {
+  constructor(settings: KafkaSettings, acknowledgement: Acknowledgement, clients: KafkaClients) {
     this.#settings = settings
+    this.acknowledgement = acknowledgement
     this.#clients = clients
   }
 
@@ -85,12 +88,13 @@ export class Producers {
       this.#doomed = undefined
     }
     if (this.#failedAttempts > 0) await pause(Math.min(50 * 2 ** this.#failedAttempts, 1000))
-    const { idempotent, connectionTimeoutMs, requestTimeoutMs, bootstrapServers } = this.#settings
+    const { idempotent } = this.acknowledgement
+    const { connectionTimeoutMs, requestTimeoutMs, bootstrapServers } = this.#settings
     const client = this.#clients.open()
     const producer = client.kafka.producer({
       idempotent,
       // The same producer id and sequence once more, which the broker recognizes: the first remedy for a lost answer.
-      retry: { retries: 1 },
+      retry: { retries: idempotent ? 1 : 0 },
       // Topics are looked up, and where the cluster does so created, before anything is sent to them.
       allowAutoTopicCreation: false,
       createPartitioner:
@@ -105,7 +109,7 @@ export class Producers {
     } catch (error) {
       this.#failedAttempts++
       client.cut('given up')
-      throw judge(error, 'connecting', bootstrapServers).error
+      throw judge(error, 'connecting', this.#settings).error
     }
     this.#failedAttempts = 0
     this.#current = { client, producer, inFlight: 0 }

@@ -1,8 +1,8 @@
-import kafkajs, { type Admin } from 'kafkajs'
+import kafkajs from 'kafkajs'
 import { type ErrorCode, RelayError } from '../../core/errors.js'
 import { pause, withTimeLimit } from '../../core/time-limit.js'
-import type { KafkaClient, KafkaClients } from './client.js'
-import { judge, unanswered } from './errors.js'
+import { AdminSession } from './admin-session.js'
+import type { KafkaClients } from './client.js'
 import type { KafkaSettings } from './settings.js'
 
 /** Age at which a partition count is looked up again, so that added partitions are noticed. */
@@ -14,24 +14,20 @@ const MAY_PASS: ReadonlySet<ErrorCode> = new Set(['TOPIC_UNKNOWN', 'BROKER_UNAVA
 /** Topics remembered as missing; only a bound for memory. */
 const MISSING_MAX = 1000
 
-interface Session {
-  client: KafkaClient
-  admin: Admin
-}
-
 /** What the cluster says about its topics, cached; one connection of its own, opened when first needed. */
 export class Topics {
   readonly #settings: KafkaSettings
   readonly #clients: KafkaClients
+  readonly #admin: AdminSession
   readonly #partitions = new Map<string, { count: number; at: number }>()
   readonly #lookups = new Map<string, Promise<number>>()
   /** Topics that did not appear when asked for: not waited for again. */
   readonly #missing = new Set<string>()
-  #session: Promise<Session> | undefined
 
   constructor(settings: KafkaSettings, clients: KafkaClients) {
     this.#settings = settings
     this.#clients = clients
+    this.#admin = new AdminSession(settings, clients)
   }
 
   /** Number of partitions as last heard; refreshed in the background when old. */
@@ -62,7 +58,7 @@ export class Topics {
   async messageLimit(topic: string): Promise<string | undefined> {
     const configNames = ['max.message.bytes']
     try {
-      const { resources } = await this.#ask('reading the settings of a topic', (admin) =>
+      const { resources } = await this.#admin.ask('reading the settings of a topic', (admin) =>
         admin.describeConfigs({
           includeSynonyms: false,
           resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames }],
@@ -76,7 +72,7 @@ export class Topics {
 
   /** Connects, logs in and reads the cluster's metadata. @throws RelayError */
   async check(): Promise<void> {
-    await this.#ask('reading the metadata of the cluster', (admin) => admin.describeCluster())
+    await this.#admin.ask('reading the metadata of the cluster', (admin) => admin.describeCluster())
   }
 
   async #lookup(topic: string): Promise<number> {
@@ -110,7 +106,7 @@ export class Topics {
   }
 
   async #count(topic: string): Promise<number> {
-    const { topics } = await this.#ask(`looking up topic ${topic}`, (admin) =>
+    const { topics } = await this.#admin.ask(`looking up topic ${topic}`, (admin) =>
       admin.fetchTopicMetadata({ topics: [topic] }),
     )
     const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0
@@ -128,47 +124,7 @@ export class Topics {
     })
     const creation = producer.connect().then(() => producer.send({ topic, messages: [] }))
     // The answer says "unknown" while the topic is being created, and for ever where it is not: looking again tells.
-    await withTimeLimit(creation, this.#limitMs, () => new Error('no answer')).catch(() => undefined)
+    await withTimeLimit(creation, this.#admin.limitMs, () => new Error('no answer')).catch(() => undefined)
     client.cut('closed')
-  }
-
-  async #ask<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    const { bootstrapServers: servers } = this.#settings
-    const asked = this.#session ?? this.#connect()
-    this.#session = asked
-    try {
-      const { admin } = await asked
-      return await withTimeLimit(question(admin), this.#limitMs, () => unanswered(doing, servers))
-    } catch (thrown) {
-      const { error } = judge(thrown, doing, servers)
-      if (error.code === 'BROKER_UNREACHABLE' || error.code === 'BROKER_TIMEOUT') this.#drop(asked)
-      throw error
-    }
-  }
-
-  async #connect(): Promise<Session> {
-    const client = this.#clients.open()
-    const admin = client.kafka.admin()
-    try {
-      await withTimeLimit(admin.connect(), this.#limitMs, () =>
-        unanswered('connecting', this.#settings.bootstrapServers),
-      )
-      return { client, admin }
-    } catch (error) {
-      this.#session = undefined
-      client.cut('given up')
-      throw error
-    }
-  }
-
-  /** Ends a session that failed, so that the next question opens another. */
-  #drop(session: Promise<Session>): void {
-    if (this.#session !== session) return
-    this.#session = undefined
-    void session.then(({ client }) => client.cut('given up, as an earlier request failed'))
-  }
-
-  get #limitMs(): number {
-    return this.#settings.connectionTimeoutMs + this.#settings.requestTimeoutMs
   }
 }

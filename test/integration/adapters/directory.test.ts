@@ -170,6 +170,7 @@ async function started(t: TestContext, wire?: { through(url: string): string }) 
     connections: live,
     secrets,
     databaseUrl,
+    modulesFolder: undefined,
     log: silentLog,
   })
   await directory.start()

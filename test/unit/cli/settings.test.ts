@@ -18,6 +18,13 @@ describe('settings given as path=value', () => {
     assert.deepEqual(parseSettings(['clientId=a=b='], kafka, {}), { clientId: 'a=b=' })
   })
 
+  it('may be properties, whose names have dots', () => {
+    const file = { properties: { 'linger.ms': 5 } }
+    assert.deepEqual(parseSettings(['properties.batch.size=16384'], kafka, file), {
+      properties: { 'linger.ms': 5, 'batch.size': '16384' },
+    })
+  })
+
   it('win over a file without touching its other settings', () => {
     const file = { acks: 'leader', sasl: { username: 'file', password: 'p' } }
     assert.deepEqual(parseSettings(['sasl.username=relay'], kafka, file), {
@@ -50,6 +57,12 @@ describe('the fields of a kind of adapter', () => {
 
   it('tell which are secret', () => {
     const secret = settingFields(kafka.settings).filter((field) => field.secret)
-    assert.deepEqual(secret.map(({ path }) => path).sort(), ['sasl.password', 'ssl.key'])
+    assert.deepEqual(
+      secret.map(({ path }) => path).sort(),
+      [
+        ...['sasl.clientSecret', 'sasl.password', 'sasl.secretAccessKey', 'sasl.sessionToken'],
+        ...['ssl.key', 'ssl.passphrase'],
+      ].sort(),
+    )
   })
 })

@@ -38,7 +38,7 @@ describe('the inputs of a task', () => {
   })
 
   const optional = {
-    kafka: ['key', 'headers', 'partition', 'timestamp'],
+    kafka: ['key', 'headers', 'partition', 'timestamp', 'deliverySemantic'],
     rocketmq: ['keys', 'tag', 'properties', 'delayLevel', 'deliverAt', 'messageGroup', 'producerGroup'],
   } as const
   for (const [kind, names] of Object.entries(optional)) {
@@ -78,6 +78,8 @@ describe('an input of a wrong type', () => {
     ['kafka', 'partition', -1, /a whole number from 0/],
     ['kafka', 'partition', 1.5, /a whole number from 0/],
     ['kafka', 'partition', true, /a whole number from 0/],
+    ['kafka', 'deliverySemantic', 'exactly-once', /at-least-once or none; exactly-once is not available yet/],
+    ['kafka', 'deliverySemantic', 'twice', /at-least-once or none/],
     ['kafka', 'timestamp', 'yesterday', /milliseconds since 1970 or a time such as/],
     ['kafka', 'timestamp', '2026-01-01T00:00:00', /time such as/],
     ['kafka', 'timestamp', '2026-01-01T00:00:00Zzz', /time such as/],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ERRORS, type ErrorCode, RelayError, toRelayError } from '../../../src/core/errors.js'
 import type { Job, Settlement } from '../../../src/engine/engine.js'
+import { taskExpressions } from '../../../src/publish/expressions.js'
 import {
   failureOf,
   type Outcome,
@@ -77,6 +78,101 @@ describe('a job that is held', () => {
       assert.deepEqual({ retries, backOffMs }, { retries: 3, backOffMs: HOLD_MS })
     })
   }
+
+  it('comes back when its turn is due, where that is known', () => {
+    const error = new RelayError('ADAPTER_RATE_LIMITED', 'because', { retryAfterMs: 1234 })
+    const settlement = settle(failureOf(error), jobWith({ retries: 3 }))
+    assert.equal(settlement.kind === 'fail' && settlement.backOffMs, 1234)
+  })
+})
+
+describe('a job whose task has expressions', () => {
+  const result = { requestId: 'r-1', topic: 't', partition: 0, offset: 5, timestamp: 6 }
+  const published: Outcome = { kind: 'published', result, repeated: false }
+  const rejected = failureOf(new RelayError('TOPIC_UNKNOWN', 'because'))
+
+  it('completes with the variables of resultExpression beside and over resultVariable', () => {
+    const headers = { resultVariable: 'receipt', resultExpression: '={offset: offset}' }
+    const merged = { receipt: result, offset: 5 }
+    assert.deepEqual(settle(published, jobWith({ headers })), { kind: 'complete', variables: merged })
+    const over = { resultVariable: 'receipt', resultExpression: '={receipt: offset}' }
+    const variables = { receipt: 5 }
+    assert.deepEqual(settle(published, jobWith({ headers: over })), { kind: 'complete', variables })
+  })
+
+  it('ends with a BPMN error after a failure', () => {
+    const headers = { errorExpression: '=bpmnError(error.code, error.description, {why: error.requestId})' }
+    assert.deepEqual(settle(rejected, jobWith({ headers })), {
+      kind: 'bpmnError',
+      code: 'TOPIC_UNKNOWN',
+      message: 'because',
+      variables: { why: 'r-1' },
+    })
+  })
+
+  for (const [how, repeated] of [
+    ['sent now', false],
+    ['sent by an earlier delivery', true],
+  ] as const) {
+    it(`ends with a BPMN error after a success, ${how}`, () => {
+      const headers = { errorExpression: '=if response.offset > 4 then bpmnError("LATE") else null' }
+      const settlement = settle({ ...published, repeated }, jobWith({ headers }))
+      assert.deepEqual(settlement, { kind: 'bpmnError', code: 'LATE', message: '', variables: {} })
+    })
+  }
+
+  it('fails by jobError with the retries and the pause it gives, and keeps the error for the process', () => {
+    const headers = { errorExpression: '=jobError("no topic", {extra: 1}, job.retries - 1, @"PT2S")' }
+    assert.deepEqual(settle(rejected, jobWith({ headers, retries: 3 })), {
+      kind: 'fail',
+      retries: 2,
+      backOffMs: 2000,
+      message: 'no topic',
+      variables: {
+        error: { code: 'TOPIC_UNKNOWN', description: 'because', retryable: false, requestId: 'r-1' },
+        extra: 1,
+      },
+    })
+  })
+
+  it('completes by ignoreError with its variables alone', () => {
+    const headers = { resultVariable: 'receipt', errorExpression: '=ignoreError({ignored: true})' }
+    for (const outcome of [published, rejected]) {
+      const settlement = settle(outcome, jobWith({ headers }))
+      assert.deepEqual(settlement, { kind: 'complete', variables: { ignored: true } })
+    }
+  })
+
+  it('keeps the codes of BPMN errors whole and cuts their message to what an engine takes', () => {
+    const headers = { errorExpression: '=bpmnError(error.description, error.description)' }
+    const long = failureOf(new RelayError('INPUT_INVALID', 'x'.repeat(5000)))
+    const settlement = settle(long, jobWith({ headers }))
+    assert.ok(settlement.kind === 'bpmnError' && settlement.code.length === 5000)
+    const doubled = { errorExpression: '=bpmnError("A", error.description + error.description)' }
+    const longer = settle(long, jobWith({ headers: doubled }))
+    assert.ok(longer.kind === 'bpmnError' && longer.message.length === 6000)
+  })
+
+  it('stays on hold whatever they say', () => {
+    const headers = { errorExpression: '=bpmnError("A")' }
+    const { retries, backOffMs } = failing('ADAPTER_DISABLED', jobWith({ headers, retries: 3 }))
+    assert.deepEqual({ retries, backOffMs }, { retries: 3, backOffMs: HOLD_MS })
+  })
+
+  it('becomes an incident when one turns out wrong after the publish, which is named', () => {
+    const settlement = settle(published, jobWith({ headers: { resultExpression: '=offset' } }))
+    assert.ok(settlement.kind === 'fail')
+    assert.equal(settlement.retries, 0)
+    assert.match(settlement.message, /^EXPRESSION_INVALID: resultExpression: it gives 5, .*\noffset\n/)
+    assert.match(settlement.message, /The message is published, and not sent again for this job\./)
+  })
+
+  it('becomes an incident when one turns out wrong after a failure, which is named', () => {
+    const settlement = failing('BROKER_TIMEOUT', jobWith({ headers: { errorExpression: '=error.code' } }))
+    assert.equal(settlement.retries, 0)
+    assert.match(settlement.message, /^EXPRESSION_INVALID: errorExpression: /)
+    assert.match(settlement.message, /The publish itself: BROKER_TIMEOUT: because/)
+  })
 })
 
 describe('a job that did not succeed', () => {
@@ -156,8 +252,12 @@ describe('a result', () => {
 })
 
 function settle(outcome: Outcome, job: Job = jobWith()): Settlement {
-  const options = { requestId: 'r-1', retryBackOffMs: RETRY_BACK_OFF_MS, holdMs: () => HOLD_MS }
-  return settlementOf(outcome, job, options)
+  return settlementOf(outcome, job, {
+    requestId: 'r-1',
+    retryBackOffMs: RETRY_BACK_OFF_MS,
+    holdMs: () => HOLD_MS,
+    expressions: taskExpressions(job.headers),
+  })
 }
 
 function failing(code: ErrorCode, job: Job = jobWith()) {

@@ -45,7 +45,7 @@ for (const [given, ...named] of [
   [{ deliverySemantic: 'exactly-once' }, 'exactly-once', 'not available yet'],
   [{ acks: 'some' }, 'acks', '"some"'],
   [{ requestTimeoutMs: 5 }, 'requestTimeoutMs', '5'],
-  [{ retries: 3 }, 'retries', 'not a setting'],
+  [{ retrys: 3 }, 'retrys', 'not a setting'],
   [{ ssl: { enabled: true, cert: 'PEM' } }, 'ssl.cert', 'ssl.key'],
   [{ ssl: { ca: 'PEM' } }, 'ssl.ca', 'ssl.enabled'],
   [{ sasl: { mechanism: 'plain', username: 'me' } }, 'sasl', 'password'],
@@ -55,6 +55,45 @@ for (const [given, ...named] of [
     for (const name of named) assert.ok(message.includes(name), message)
   })
 }
+
+for (const [given, ...named] of [
+  [{ flush: { messages: 100 } }, 'flush.messages is 100', 'flush.intervalMs is 0'],
+  [{ flush: { bytes: 4096 } }, 'flush.bytes is 4096', 'flush.intervalMs is 0'],
+  [{ flush: { intervalMs: 5, messages: 10, maxMessages: 5 } }, 'flush.messages 10', 'flush.maxMessages 5'],
+  [{ retryBackoffMs: 500, retryBackoffMaxMs: 100 }, 'retryBackoffMs 500', 'retryBackoffMaxMs 100'],
+  [{ maxMessageBytes: 0 }, 'maxMessageBytes 0', '1000'],
+  [{ maxMessagesPerSecond: 0 }, 'maxMessagesPerSecond 0', '0.01'],
+  [{ compression: 'brotli' }, 'compression', '"brotli"', 'zstd'],
+  [{ sasl: { mechanism: 'plain', username: 'me' } }, 'sasl.password is missing', 'sasl.mechanism plain'],
+  [{ sasl: { mechanism: 'oauthbearer', clientId: 'me' } }, 'sasl.tokenEndpoint is missing'],
+  [
+    { sasl: { mechanism: 'plain', username: 'me', password: 'x', scope: 'kafka' } },
+    'sasl.scope is set',
+    'sasl.mechanism plain has no use for it',
+  ],
+  [{ sasl: { mechanism: 'gssapi' } }, 'sasl.mechanism', '"gssapi"', 'scram-sha-512'],
+  [{ ssl: { enabled: true, ca: '/etc/ca.pem' } }, 'ssl.ca holds no certificate', 'not the name of a file'],
+  [{ ssl: { enabled: true, passphrase: 'x' } }, 'ssl.passphrase is set', 'ssl.key is not'],
+  [{ ssl: { cert: 'PEM', key: 'PEM' } }, 'ssl.cert', 'ssl.enabled is false'],
+] as const) {
+  test(`${JSON.stringify(given)} is refused: ${named.join(', ')}`, () => {
+    const message = refusal('a:9092', given)
+    for (const name of named) assert.ok(message.includes(name), message)
+  })
+}
+
+test('flush limits are not set unless they are given, and no message waits', () => {
+  assert.deepEqual(parseKafkaSettings('a:9092', {}).flush, {
+    intervalMs: 0,
+    messages: 0,
+    bytes: 0,
+    maxMessages: 0,
+  })
+})
+
+test('bootstrap servers may be IPv6 addresses', () => {
+  assert.deepEqual(parseKafkaSettings('[::1]:9092', {}).bootstrapServers, ['[::1]:9092'])
+})
 
 test('a refusal never shows a text that may be a secret', () => {
   for (const given of [{ sasl: 'hunter2' }, { pasword: 'hunter2' }, { ssl: { key: 'hunter2' } }]) {

@@ -1,0 +1,124 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Adapter } from '../adapters/adapter.js'
+import { resolveAdapter, variableLookup } from '../adapters/resolve-adapter.js'
+import type { Secrets } from '../adapters/secrets.js'
+import type { AdapterStore } from '../adapters/store.js'
+import { type AdminAction, recordAdminActions } from '../audit/admin-actions.js'
+import type { BrokerConnection } from '../brokers/broker.js'
+import { type BrokerOperator, type Capability, capabilityOf } from '../brokers/operator.js'
+import { type DriverRegistry, driverOf, type RegisteredDriver } from '../brokers/registry.js'
+import { type RelayError, toRelayError } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import type { Database } from '../db/database.js'
+
+export interface AdminContext {
+  database: Database
+  registry: DriverRegistry
+  secrets: Secrets
+  store: AdapterStore
+  log: Log
+  /** Who acts, for the audit log. */
+  actor: string
+}
+
+/** What is about to be done, for the audit log. */
+export interface Deed {
+  /** Such as `topic.create`. */
+  operation: string
+  /** Topic, consumer group or the like. */
+  destination: string | null
+  /** With which arguments; no secrets. */
+  request?: unknown
+}
+
+/** One adapter in the hands of an operator, whether it is enabled or not. Connects when first used. */
+export interface AdapterAdmin {
+  readonly adapter: Adapter
+  readonly driver: RegisteredDriver
+  /** @throws RelayError NOT_SUPPORTED when the adapter's kind of broker cannot do this. */
+  can<Name extends Capability>(name: Name): NonNullable<BrokerOperator[Name]>
+  /** Of its own; publishes as those of jobs do. */
+  connection(): BrokerConnection
+  /** Does `work` and records it, also when it fails. */
+  audited<T>(deed: Deed, work: () => Promise<T>): Promise<T>
+  /** Records what was done already. */
+  record(actions: readonly Omit<AdminAction, keyof ActorAndAdapter>[]): Promise<void>
+}
+
+type ActorAndAdapter = Pick<AdminAction, 'actor' | 'adapterId' | 'adapterName' | 'adapterKind'>
+
+/**
+ * Gives an operator an adapter, by name or id, and closes its connections afterwards.
+ * @throws RelayError NOT_FOUND, ENV_UNKNOWN, SETTINGS_INVALID, MASTER_KEY_MISSING
+ */
+export async function withAdapter<T>(
+  context: AdminContext,
+  idOrName: string,
+  use: (admin: AdapterAdmin) => Promise<T>,
+): Promise<T> {
+  const { database, registry, secrets, store, actor } = context
+  const adapter = await store.adapter(idOrName)
+  const driver = driverOf(registry, adapter.kind)
+  const lookup = variableLookup(await store.variables(), secrets)
+  const { address, settings } = resolveAdapter(adapter, lookup, secrets)
+  const log = context.log.child({ adapter: adapter.name })
+  const who: ActorAndAdapter = {
+    actor,
+    adapterId: adapter.id,
+    adapterName: adapter.name,
+    adapterKind: adapter.kind,
+  }
+  let operator: BrokerOperator | undefined
+  let connection: BrokerConnection | undefined
+
+  const record: AdapterAdmin['record'] = (actions) =>
+    recordAdminActions(
+      database,
+      actions.map((action) => ({ ...action, ...who })),
+    )
+  try {
+    return await use({
+      adapter,
+      driver,
+      record,
+      can(name) {
+        operator ??= driver.operate(address, settings, { adapter: adapter.name, log })
+        return capabilityOf(operator, name, adapter.kind)
+      },
+      connection() {
+        connection ??= driver.connect(address, settings, { adapter: adapter.name, log })
+        return connection
+      },
+      async audited({ operation, destination, request }, work) {
+        const startedAt = performance.now()
+        const recordAs = (outcome: ActionOutcome) =>
+          record([
+            {
+              requestId: uuidv7(),
+              operation,
+              destination,
+              receipt: null,
+              durationMs: performance.now() - startedAt,
+              request: request === undefined ? null : JSON.stringify(request),
+              ...outcome,
+            },
+          ])
+        const result = await work().catch(async (thrown: unknown) => {
+          await recordAs(failureOf(toRelayError(thrown)))
+          throw thrown
+        })
+        await recordAs({ status: 'done', errorCode: null, errorText: null })
+        return result
+      },
+    })
+  } finally {
+    await Promise.all([operator?.close(), connection?.close()])
+  }
+}
+
+type ActionOutcome = Pick<AdminAction, 'status' | 'errorCode' | 'errorText'>
+
+/** How an action that failed is recorded. */
+export function failureOf({ outcome, code, message }: RelayError): ActionOutcome {
+  return { status: outcome === 'rejected' ? 'rejected' : 'failed', errorCode: code, errorText: message }
+}

@@ -1,0 +1,100 @@
+import kafkajs, { type CompressionTypes } from 'kafkajs'
+import type { KafkaSettings } from './settings.js'
+
+// CommonJS: Node.js sees these only on the default export.
+const { CompressionCodecs, CompressionTypes: Types } = kafkajs
+
+/** What kafkajs wants of a codec; it brings gzip itself. */
+interface Codec {
+  compress(encoder: { buffer: Buffer }): Promise<Buffer>
+  decompress(data: Buffer): Promise<Buffer>
+}
+
+/** Makes kafkajs read and write every compression of Kafka. The libraries are loaded when first needed. */
+export function registerCodecs(): void {
+  CompressionCodecs[Types.Snappy] = () => snappyCodec
+  CompressionCodecs[Types.LZ4] = () => lz4Codec
+  CompressionCodecs[Types.ZSTD] = () => zstdCodec
+}
+
+export function compressionType(compression: KafkaSettings['compression']): CompressionTypes {
+  switch (compression) {
+    case 'none':
+      return Types.None
+    case 'gzip':
+      return Types.GZIP
+    case 'snappy':
+      return Types.Snappy
+    case 'lz4':
+      return Types.LZ4
+    case 'zstd':
+      return Types.ZSTD
+    default:
+      return compression satisfies never
+  }
+}
+
+const snappyCodec: Codec = {
+  // One plain block: Java, librdkafka and kafkajs read that as well as the framing of Java's snappy library.
+  async compress({ buffer }) {
+    const { compress } = await import('snappy')
+    return await compress(buffer)
+  },
+  async decompress(data) {
+    const { uncompress } = await import('snappy')
+    const parts = await Promise.all(snappyBlocks(data).map((block) => uncompress(block, { asBuffer: true })))
+    return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
+  },
+}
+
+const JAVA_SNAPPY_MAGIC = Buffer.from('\x82SNAPPY\0', 'latin1')
+/** The magic bytes and two versions of four bytes each. */
+const JAVA_SNAPPY_HEADER_BYTES = 16
+
+/** The blocks of data framed by Java's snappy library, each after its length; or the one block that is not framed. */
+function snappyBlocks(data: Buffer): Buffer[] {
+  if (!data.subarray(0, JAVA_SNAPPY_MAGIC.length).equals(JAVA_SNAPPY_MAGIC)) return [data]
+  const blocks: Buffer[] = []
+  for (let at = JAVA_SNAPPY_HEADER_BYTES; at < data.length; ) {
+    const start = at + 4
+    at = start + data.readUInt32BE(at)
+    blocks.push(data.subarray(start, at))
+  }
+  return blocks
+}
+
+// Frames of independent blocks, the only ones Java's Kafka client takes.
+const lz4Codec: Codec = {
+  async compress({ buffer }) {
+    const { compressFrame } = await import('lz4-napi')
+    return await compressFrame(buffer)
+  },
+  async decompress(data) {
+    const { decompressFrame } = await import('lz4-napi')
+    return await decompressFrame(data)
+  },
+}
+
+/** Room that decompression begins with, bytes. */
+const ZSTD_ROOM_BYTES = 1024 * 1024
+
+const zstdCodec: Codec = {
+  async compress({ buffer }) {
+    const zstd = await loadZstd()
+    return Buffer.from(zstd.compress(buffer))
+  },
+  async decompress(data) {
+    const zstd = await loadZstd()
+    // Java writes no uncompressed size, so the room grows until what came out does not fill it.
+    for (let room = Math.max(ZSTD_ROOM_BYTES, 8 * data.length); ; room *= 4) {
+      zstd.reset()
+      const result = zstd.decompressChunk(data, room)
+      if (result.length < room) return Buffer.from(result)
+    }
+  },
+}
+
+async function loadZstd() {
+  const { Zstd } = await import('@hpcc-js/wasm-zstd')
+  return await Zstd.load()
+}

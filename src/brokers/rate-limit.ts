@@ -1,0 +1,49 @@
+import { RelayError } from '../core/errors.js'
+import { pause } from '../core/time-limit.js'
+
+/** Longest wait for a turn here; who would wait longer is sent away, and keeps no place from others meanwhile. */
+const LONGEST_WAIT_MS = 1000
+/** Timers are no finer: who is due this soon goes at once. */
+const TIMER_MS = 1
+
+/** Hands out turns at an even pace. Nothing is dropped: who cannot wait is told when to come back. */
+export class RateLimit {
+  readonly #perSecond: number
+  readonly #paceMs: number
+  /** `performance.now()` of the next turn that is free. */
+  #nextTurn = 0
+  /** The same for those sent away: at the pace of the limit, so that they come as turns become free. */
+  #nextReturn = 0
+  #waiting = 0
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond
+    this.#paceMs = 1000 / perSecond
+  }
+
+  /**
+   * Resolves when the caller's turn has come.
+   * @param places callers that may wait at the same time
+   * @throws RelayError ADAPTER_RATE_LIMITED with the time to come back
+   */
+  async turn(places: number): Promise<void> {
+    const now = performance.now()
+    const turn = Math.max(now, this.#nextTurn)
+    const waitMs = turn - now
+    if (waitMs > LONGEST_WAIT_MS || (waitMs > TIMER_MS && this.#waiting >= places)) throw this.#refusal(now)
+    this.#nextTurn = turn + this.#paceMs
+    if (waitMs <= TIMER_MS) return
+    this.#waiting++
+    await pause(waitMs)
+    this.#waiting--
+  }
+
+  #refusal(now: number): RelayError {
+    this.#nextReturn = Math.max(this.#nextReturn, this.#nextTurn, now) + this.#paceMs
+    return new RelayError(
+      'ADAPTER_RATE_LIMITED',
+      `the adapter publishes at most ${this.#perSecond} messages a second (maxMessagesPerSecond); the job waits for its turn`,
+      { retryAfterMs: Math.ceil(this.#nextReturn - now) },
+    )
+  }
+}

@@ -1,0 +1,85 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { StartPosition } from '../brokers/operator.js'
+import { parseMoment, wholeNumber } from './arguments.js'
+import { withAdapterAdmin } from './context.js'
+import { type MessageFormat, parseMessageFormat } from './message-format.js'
+import { firstSignal, Interrupted } from './signals.js'
+
+const MOST = Number.MAX_SAFE_INTEGER
+const MOST_PARTITION = 2 ** 31 - 1
+
+export function addConsumeCommand(program: Command): void {
+  program
+    .command('consume')
+    .description('Print the messages of a topic. Disturbs no consumer group and commits nothing.')
+    .requiredOption('--adapter <name>', 'the adapter to go through, by name or id')
+    .requiredOption('--topic <topic>', 'which to read')
+    .option(
+      '--from <position>',
+      'earliest, latest, an offset, or a time: 2026-01-31T08:00:00Z, or 30m, 1h, 7d ago (default: earliest; with --follow latest)',
+      parsePosition,
+    )
+    .option('--partition <number>', 'of this partition only', wholeNumber(0, MOST_PARTITION))
+    .option('--max <count>', 'at most so many', wholeNumber(1, MOST))
+    .option('--follow', 'wait for more at the end, until Ctrl-C')
+    .option('--format <format>', 'value, json, or a text with tokens as kcat has them', parseMessageFormat)
+    .addHelpText(
+      'after',
+      `
+Formats: value (default) prints values, one a line, and null for a tombstone; json one object a message; else a text
+with %t topic, %p partition, %o offset, %T timestamp, %k key, %K its length, %s value, %S its length, %h headers.
+
+Examples:
+  bpmn-relay consume --adapter orders-kafka --topic orders --from 1h --format json | jq .value
+  bpmn-relay consume --adapter orders-kafka --topic orders --partition 0 --from 42 --max 1
+  bpmn-relay consume --adapter orders-kafka --topic orders --follow --format '%p %o %k: %s\\n'`,
+    )
+    .action(consume)
+}
+
+/** @throws InvalidArgumentError */
+export function parsePosition(text: string): StartPosition {
+  if (text === 'earliest' || text === 'latest') return { at: text }
+  if (/^\d{1,19}$/.test(text)) return { at: 'offset', offset: text }
+  try {
+    return { at: 'time', time: parseMoment(text).getTime() }
+  } catch {
+    throw new InvalidArgumentError(
+      'Give earliest, latest, an offset, a duration back from now such as 1h, or a time such as 2026-01-31T08:00:00Z.',
+    )
+  }
+}
+
+interface ConsumeOptions {
+  adapter: string
+  topic: string
+  from?: StartPosition
+  partition?: number
+  max?: number
+  follow?: true
+  format?: MessageFormat
+}
+
+async function consume(options: ConsumeOptions, command: Command): Promise<void> {
+  const { topic, partition, max, follow = false, format = parseMessageFormat('value') } = options
+  const from = options.from ?? { at: follow ? 'latest' : 'earliest' }
+  if (from.at === 'latest' && !follow) {
+    command.error('error: from the latest on there is nothing yet: add --follow to wait for it')
+  }
+  if (from.at === 'offset' && partition === undefined) {
+    command.error('error: each partition has its own offsets: add --partition')
+  }
+  const stopping = new AbortController()
+  let interruption: Interrupted | undefined
+  void firstSignal().then((signal) => {
+    interruption = new Interrupted(signal)
+    stopping.abort()
+  })
+  await withAdapterAdmin(options.adapter, async (admin) => {
+    const read = admin.can('consume')
+    await read({ topic, from, partition, max, follow, signal: stopping.signal }, (message) =>
+      process.stdout.write(format(message)),
+    )
+  })
+  if (interruption && !follow) throw interruption
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as kafka from '../helpers/kafka.js'
+import { createRelay } from '../helpers/relay.js'
+import { testServers } from '../helpers/servers.js'
+
+const LIMIT = 5
+const JOBS = 14
+
+test('A task', async (t) => {
+  const relay = await createRelay(t)
+  const { bootstrapServers } = testServers().kafka
+  await relay.startWorker()
+
+  await t.test('may forget its message: the result has no offset, and the ledger no receipt', async () => {
+    const topic = await kafka.createTopic(bootstrapServers)
+    const { id: adapterId } = await relay.adapter({ kind: 'kafka' })
+    const processId = await relay.deploy('kafka', {
+      inputs: { adapterId, topic, message: 'm', deliverySemantic: 'none' },
+      headers: { resultVariable: 'receipt' },
+    })
+
+    const receipt = Object((await relay.processes.run(processId)).receipt)
+
+    assert.deepEqual([receipt.topic, receipt.partition, receipt.offset], [topic, 0, null])
+    const [record] = await kafka.readTopic(bootstrapServers, topic, 1)
+    const key = String(record?.headers?.['x-process-instance-key'])
+    const [row] = await relay.audit(key)
+    assert.equal(row?.status, 'published')
+    const ledger = await relay.database.query(
+      'SELECT receipt FROM publish_ledger WHERE process_instance_key = $1',
+      [key],
+    )
+    assert.deepEqual(ledger, [{ receipt: null }])
+  })
+
+  await t.test('of an adapter with a rate limit waits for its turn, and no message is dropped', async () => {
+    const topic = await kafka.createTopic(bootstrapServers)
+    const { id: adapterId } = await relay.adapter({
+      kind: 'kafka',
+      settings: { maxMessagesPerSecond: LIMIT },
+    })
+    const processId = await relay.deploy('kafka', { inputs: { adapterId, topic, message: 'm' } })
+
+    const running = Promise.all(Array.from({ length: JOBS }, () => relay.processes.run(processId)))
+    const hold = await relay.gateway.accepted('fail')
+    await running
+
+    assert.equal(hold.retries, 3)
+    assert.ok(hold.backOffMs >= 1000 && hold.backOffMs <= 4000, `${hold.backOffMs} ms`)
+    assert.match(hold.message, /^ADAPTER_RATE_LIMITED: the adapter publishes at most 5 messages a second/)
+    const times = (await kafka.readTopic(bootstrapServers, topic, JOBS)).map(({ timestamp }) =>
+      Number(timestamp),
+    )
+    assert.equal(times.length, JOBS)
+    const seconds = (Math.max(...times) - Math.min(...times)) / 1000
+    assert.ok(seconds >= ((JOBS - 1) / LIMIT) * 0.95, `${JOBS} messages in ${seconds} s`)
+  })
+
+  await t.test('that asks for exactly-once gets an incident, and nothing is sent', async () => {
+    const topic = await kafka.createTopic(bootstrapServers)
+    const { id: adapterId } = await relay.adapter({ kind: 'kafka' })
+    const processId = await relay.deploy('kafka', {
+      inputs: { adapterId, topic, message: 'm', deliverySemantic: 'exactly-once' },
+    })
+    const [row] = await relay.audit(await relay.processes.start(processId))
+    assert.equal(row?.error_code, 'INPUT_INVALID')
+    assert.match(String(row?.error_text), /deliverySemantic is "exactly-once".*at-least-once or none/)
+    assert.deepEqual(await kafka.readTopic(bootstrapServers, topic, 0), [])
+  })
+})
