@@ -5,11 +5,13 @@ import { waitFor } from './wait-for.js'
 
 /** What a worker told the engine about a job. */
 export interface Settled {
-  kind: 'complete' | 'fail'
+  kind: 'complete' | 'fail' | 'bpmnError'
   jobKey: string
   /** Of a failure: retries the job has left; 0 raises an incident. */
   retries: number
   backOffMs: number
+  /** Of a BPMN error. */
+  code: string
   message: string
   variables: Record<string, unknown>
   /** gRPC status the engine answered with; 0: accepted. Undefined: no answer yet. */
@@ -33,6 +35,7 @@ export interface GatewayProxy {
 const SETTLEMENTS: Record<string, Settled['kind']> = {
   '/gateway_protocol.Gateway/CompleteJob': 'complete',
   '/gateway_protocol.Gateway/FailJob': 'fail',
+  '/gateway_protocol.Gateway/ThrowError': 'bpmnError',
 }
 
 /** A gateway that hands every call on to the real one and remembers how jobs were settled; with `tls` it speaks TLS. */
@@ -126,19 +129,28 @@ export async function gatewayProxy(
   }
 }
 
-/** CompleteJobRequest {1: jobKey, 2: variables}; FailJobRequest {jobKey, retries, errorMessage, retryBackOff, variables}. */
+/**
+ * CompleteJobRequest {jobKey, variables}; FailJobRequest {jobKey, retries, errorMessage, retryBackOff, variables};
+ * ThrowErrorRequest {jobKey, errorCode, errorMessage, variables}.
+ */
 function settlementOf(kind: Settled['kind'], body: Buffer): Settled {
   const fields = fieldsOf(body.subarray(GRPC_PREFIX_BYTES))
-  const number = (field: number) => Number(fields.get(field) ?? 0)
   const text = (field: number) => String(fields.get(field) ?? '')
-  return {
-    kind,
-    jobKey: text(1),
-    retries: kind === 'fail' ? number(2) : 0,
-    message: kind === 'fail' ? text(3) : '',
-    backOffMs: kind === 'fail' ? number(4) : 0,
-    variables: JSON.parse(text(kind === 'fail' ? 5 : 2) || '{}'),
-    status: undefined,
+  const common = { kind, jobKey: text(1), retries: 0, backOffMs: 0, code: '', message: '', status: undefined }
+  const json = (field: number) => JSON.parse(text(field) || '{}')
+  switch (kind) {
+    case 'complete':
+      return { ...common, variables: json(2) }
+    case 'bpmnError':
+      return { ...common, code: text(2), message: text(3), variables: json(4) }
+    case 'fail':
+      return {
+        ...common,
+        retries: Number(fields.get(2) ?? 0),
+        message: text(3),
+        backOffMs: Number(fields.get(4) ?? 0),
+        variables: json(5),
+      }
   }
 }
 

@@ -9,6 +9,11 @@ export interface ServiceTask {
   headers?: Record<string, string>
   /** Default: 3. */
   retries?: number
+  /**
+   * The BPMN error that a boundary event catches, which ends the process too, and the error's variables that the event
+   * hands to the process: without a mapping they end with it. Default: none.
+   */
+  catches?: { code: string; outputs?: string[] }
 }
 
 export type Variables = JSONDoc
@@ -81,14 +86,21 @@ export function processesOn(t: TestContext, address: string): Processes {
 
 function oneTaskProcess(
   processId: string,
-  { type, inputs = {}, headers = {}, retries = 3 }: ServiceTask,
+  { type, inputs = {}, headers = {}, retries = 3, catches }: ServiceTask,
 ): string {
   const input = ([target, source]: [string, string]) =>
     `<zeebe:input source="${escaped(source)}" target="${escaped(target)}"/>`
   const header = ([key, value]: [string, string]) =>
     `<zeebe:header key="${escaped(key)}" value="${escaped(value)}"/>`
+  const output = (name: string) => `<zeebe:output source="${escaped(`=${name}`)}" target="${escaped(name)}"/>`
+  const error = `<bpmn:error id="Caught" errorCode="${escaped(catches?.code ?? '')}"/>`
+  const boundary = `
+    <bpmn:boundaryEvent id="Catch" attachedToRef="Task"><bpmn:extensionElements><zeebe:ioMapping>${(catches?.outputs ?? []).map(output).join('')}</zeebe:ioMapping></bpmn:extensionElements><bpmn:outgoing>ToCaughtEnd</bpmn:outgoing><bpmn:errorEventDefinition errorRef="Caught"/></bpmn:boundaryEvent>
+    <bpmn:endEvent id="CaughtEnd"/>
+    <bpmn:sequenceFlow id="ToCaughtEnd" sourceRef="Catch" targetRef="CaughtEnd"/>`
   return `<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="http://bpmn.io/schema/bpmn">
+  ${catches === undefined ? '' : error}
   <bpmn:process id="${processId}" isExecutable="true">
     <bpmn:startEvent id="Start"/>
     <bpmn:serviceTask id="Task">
@@ -100,7 +112,7 @@ function oneTaskProcess(
     </bpmn:serviceTask>
     <bpmn:endEvent id="End"/>
     <bpmn:sequenceFlow id="ToTask" sourceRef="Start" targetRef="Task"/>
-    <bpmn:sequenceFlow id="ToEnd" sourceRef="Task" targetRef="End"/>
+    <bpmn:sequenceFlow id="ToEnd" sourceRef="Task" targetRef="End"/>${catches === undefined ? '' : boundary}
   </bpmn:process>
 </bpmn:definitions>`
 }
