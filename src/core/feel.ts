@@ -70,7 +70,8 @@ export function feelExpression(field: string, source: string, functions: FeelFun
       const [hint] = warnings
       return {
         value: jsonOf(value, (reason) => wrong(reason)),
-        wrong: (reason) => wrong(hint ? `${reason} (${firstLine(hint.message)})` : reason, hint?.position.from),
+        wrong: (reason) =>
+          wrong(hint ? `${reason} (${firstLine(hint.message)})` : reason, hint?.position.from),
       }
     },
   }
