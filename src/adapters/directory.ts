@@ -107,13 +107,10 @@ export class AdapterDirectory {
         `adapter "${adapter.name}" is disabled for maintenance; the job waits`,
       )
     }
-    const { registry, connections, log } = this.#options
+    const { registry, connections } = this.#options
     const { address, settings, hash } = this.#resolve(adapter)
-    return connections.get(hash, () =>
-      driverOf(registry, adapter.kind).connect(address, settings, {
-        adapter: adapter.name,
-        log: log.child({ adapter: adapter.name }),
-      }),
+    return connections.get(hash, adapter.name, (context) =>
+      driverOf(registry, adapter.kind).connect(address, settings, context),
     )
   }
 

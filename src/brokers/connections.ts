@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import type { BrokerConnection, OutboundMessage, Receipt } from './broker.js'
+import type { BrokerConnection, ConnectionContext, OutboundMessage, Receipt } from './broker.js'
+import { Circuit } from './circuit.js'
 import { RateLimit } from './rate-limit.js'
 
 /** A connection shared by everything with the same resolved settings. */
@@ -27,11 +28,15 @@ export class Connections {
     this.#log = log
   }
 
-  /** The live connection under a hash, opened if there is none. */
-  get(hash: string, open: () => BrokerConnection): LiveConnection {
+  /**
+   * The live connection under a hash, opened if there is none.
+   * @param adapter name of the first that needs it, for messages to people
+   */
+  get(hash: string, adapter: string, open: (context: ConnectionContext) => BrokerConnection): LiveConnection {
     let tracked = this.#live.get(hash)
     if (!tracked) {
-      tracked = new TrackedConnection(hash, open())
+      const log = this.#log.child({ adapter })
+      tracked = new TrackedConnection(hash, open({ adapter, log }), log)
       this.#live.set(hash, tracked)
     }
     return tracked
@@ -62,12 +67,14 @@ export class Connections {
 
   /**
    * Resolves when one more message may be published: at once unless the adapter has a rate limit.
-   * @throws RelayError ADAPTER_UNANSWERING when the broker leaves sends unanswered and `share` of them are out;
+   * @throws RelayError ADAPTER_OUT_OF_SERVICE while another message tries whether the broker is back;
+   *   ADAPTER_UNANSWERING when the broker leaves sends unanswered and `share` of them are out;
    *   ADAPTER_RATE_LIMITED when its turn is far, or `share` others wait for theirs
    */
   async admit(hash: string, share: number): Promise<void> {
     const connection = this.#live.get(hash)
     if (!connection) return
+    connection.circuit.assertNotTrying()
     if (connection.inFlight >= share && connection.unanswering()) {
       throw new RelayError(
         'ADAPTER_UNANSWERING',
@@ -86,13 +93,15 @@ export class Connections {
 class TrackedConnection implements LiveConnection {
   readonly hash: string
   readonly rateLimit: RateLimit | undefined
+  readonly circuit: Circuit
   readonly #connection: BrokerConnection
   // Insertion order is start order, so the first entry is the oldest send without an answer.
   readonly #startedAt = new Map<OutboundMessage, number>()
   #lastAnswerAt = 0
 
-  constructor(hash: string, connection: BrokerConnection) {
+  constructor(hash: string, connection: BrokerConnection, log: Log) {
     this.hash = hash
+    this.circuit = new Circuit(isSilence, log)
     this.#connection = connection
     const { maxMessagesPerSecond } = connection
     this.rateLimit = maxMessagesPerSecond === undefined ? undefined : new RateLimit(maxMessagesPerSecond)
@@ -111,7 +120,11 @@ class TrackedConnection implements LiveConnection {
     return !oldest.done && performance.now() - Math.max(oldest.value, this.#lastAnswerAt) > UNANSWERED_MS
   }
 
-  async publish(message: OutboundMessage): Promise<Receipt> {
+  publish(message: OutboundMessage): Promise<Receipt> {
+    return this.circuit.run(() => this.#publish(message))
+  }
+
+  async #publish(message: OutboundMessage): Promise<Receipt> {
     this.#startedAt.set(message, performance.now())
     try {
       const receipt = await this.#connection.publish(message)

@@ -78,6 +78,11 @@ export const ERRORS = {
   },
   INTERNAL: { outcome: 'failed', meaning: 'a fault of bpmn-relay itself' },
   ADAPTER_DISABLED: { outcome: 'held', meaning: 'the adapter is disabled for maintenance' },
+  ADAPTER_OUT_OF_SERVICE: {
+    outcome: 'held',
+    meaning:
+      'the broker could not be reached several times in a row; one message at a time tries whether it is back',
+  },
   ADAPTER_UNANSWERING: {
     outcome: 'held',
     meaning: 'the broker leaves sends unanswered and the adapter has used its share',

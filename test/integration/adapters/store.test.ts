@@ -63,9 +63,9 @@ describe('adapters', () => {
     ],
     [
       'an unknown serialization',
-      { valueSerialization: 'avro' },
+      { valueSerialization: 'xml' },
       'SETTINGS_INVALID',
-      /"avro".*string, json, bytes/,
+      /"xml".*string, json, bytes/,
     ],
     ['an unknown variable', { address: '@env(NOWHERE)' }, 'ENV_UNKNOWN', /"NOWHERE"/],
     ['a formula that is none', { address: '@evn(X)' }, 'SETTINGS_INVALID', /@evn\(/],
