@@ -249,7 +249,7 @@ describe('adapter', () => {
       'listing calls of a wrong status',
       ['audit', 'list', '--status', 'lost'],
       2,
-      /published, rejected, failed/,
+      /published, skipped, done, rejected, failed/,
     ],
     ['listing no calls', ['audit', 'list', '--limit', '0'], 2, /whole number from 1/],
     ['calls of an instance without a key', ['audit', 'list', '--process-instance', 'x'], 2, /key of digits/],
