@@ -8,6 +8,9 @@ import type { Ports } from './held-server.js'
 const FIRST_PORT = 15_000
 const LAST_PORT = 32_000
 
+/** Ports this process has given out, with their folder: servers that start side by side do not listen on them yet. */
+const givenOut = new Map<number, string>()
+
 /**
  * Free ports for a server, kept in its folder: a server that starts again gets the same ones if they are still free.
  * @param widths names, each with the number of neighbouring ports it needs, counted from the port returned
@@ -15,12 +18,11 @@ const LAST_PORT = 32_000
 export async function choosePorts(folder: string, widths: Record<string, number>): Promise<Ports> {
   const file = path.join(folder, 'ports.json')
   const earlier: Ports = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'))
+  for (const [port, owner] of givenOut) if (owner === folder) givenOut.delete(port)
   const ports: Ports = {}
-  const taken = new Set<number>()
   for (const [name, width] of Object.entries(widths)) {
     let first = earlier[name] ?? randomPort()
-    while (!(await areFree(first, width, taken))) first = randomPort()
-    for (let port = first; port < first + width; port++) taken.add(port)
+    while (!(await claim(first, width, folder))) first = randomPort()
     ports[name] = first
   }
   await writeFile(file, JSON.stringify(ports))
@@ -38,9 +40,15 @@ function randomPort(): number {
   return FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT))
 }
 
-async function areFree(first: number, width: number, taken: Set<number>): Promise<boolean> {
-  for (let port = first; port < first + width; port++) {
-    if (taken.has(port) || !(await isFree(port))) return false
+/** Gives the ports to the folder if all of them are free. Marked before they are tried: others choose meanwhile. */
+async function claim(first: number, width: number, folder: string): Promise<boolean> {
+  const wanted = Array.from({ length: width }, (_, index) => first + index)
+  if (wanted.some((port) => givenOut.has(port))) return false
+  for (const port of wanted) givenOut.set(port, folder)
+  for (const port of wanted) {
+    if (await isFree(port)) continue
+    for (const each of wanted) givenOut.delete(each)
+    return false
   }
   return true
 }
