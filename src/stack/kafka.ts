@@ -45,8 +45,14 @@ export async function startKafka(
     const run = (...args: string[]) => jvmCommand(java, folder, 512, ['-cp', jars, logging, ...args])
     if (!existsSync(path.join(folder, 'data', 'meta.properties'))) {
       await mkdir(path.join(folder, 'data'), { recursive: true })
-      const clusterId = randomBytes(16).toString('base64url')
-      const format = await run('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', propertiesFile)
+      const format = await run(
+        'kafka.tools.StorageTool',
+        'format',
+        '-t',
+        newClusterId(),
+        '-c',
+        propertiesFile,
+      )
       await promisify(execFile)(format.command, format.args, { env: format.env, cwd: folder })
     }
     return { ...(await run('kafka.Kafka', propertiesFile)), ports }
@@ -61,6 +67,14 @@ export async function startKafka(
     ),
     kill: server.kill,
     stop: server.release,
+  }
+}
+
+/** Never with a leading "-", which the storage tool would take for an option. */
+export function newClusterId(random: (size: number) => Buffer = randomBytes): string {
+  for (;;) {
+    const id = random(16).toString('base64url')
+    if (!id.startsWith('-')) return id
   }
 }
 
