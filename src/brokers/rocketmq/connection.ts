@@ -17,6 +17,7 @@ const SLACK_MS = 500
 /** Both protocols alike: picks queues, keeps message groups in order, repeats what failed for a passing reason. */
 export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
   readonly publishBudgetMs: number
+  readonly maxMessagesPerSecond: number | undefined
   readonly #wire: Wire<Q>
   readonly #settings: RocketmqSettings
   readonly #log: Log
@@ -33,6 +34,7 @@ export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
     this.#log = context.log
     this.#routes = new Routes((topic) => wire.route(topic, settings.connectTimeoutMs), context.log)
     this.publishBudgetMs = this.#timeLimitMs + SLACK_MS
+    this.maxMessagesPerSecond = settings.maxMessagesPerSecond
   }
 
   async publish(message: OutboundMessage): Promise<Receipt> {

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { RelayError } from '../../core/errors.js'
+import { commonSettings } from '../common-settings.js'
 
 const DEFAULT_PRODUCER_GROUP = 'bpmn-relay'
 
@@ -83,6 +84,7 @@ export const settingsSchema = Type.Object(
       default: 4 * 1024 * 1024,
       unit: 'bytes',
     }),
+    ...commonSettings,
   },
   { additionalProperties: false },
 )
