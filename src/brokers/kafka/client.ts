@@ -1,8 +1,12 @@
 import net from 'node:net'
 import tls from 'node:tls'
-import { type ISocketFactory, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import kafkajs, { type ISocketFactory, Kafka, type KafkaConfig, type LogEntry } from 'kafkajs'
+import Broker from 'kafkajs/src/broker/index.js'
+import loggers from 'kafkajs/src/loggers/index.js'
+import ConnectionPool from 'kafkajs/src/network/connectionPool.js'
 import type { Log } from '../../core/log.js'
 import { registerCodecs } from './compression.js'
+import { Link } from './link.js'
 import { saslOptions } from './sasl.js'
 import type { KafkaSettings } from './settings.js'
 import { tlsOptions } from './tls.js'
@@ -41,10 +45,45 @@ export class KafkaClients {
   }
 
   open(): KafkaClient {
+    const { socketFactory, cut } = this.#ownSockets()
+    return { kafka: new Kafka({ ...this.#options(), socketFactory }), cut }
+  }
+
+  /** A connection to one broker, `host:port`; opened by its first use. */
+  link(address: string): Link {
+    const { connectionTimeoutMs, requestTimeoutMs, clientId } = this.#settings
+    const { socketFactory, cut } = this.#ownSockets()
+    const at = address.lastIndexOf(':')
+    const logger = loggers.createLogger({ level: kafkajs.logLevel.WARN, logCreator: this.#logCreator })
+    const connections = new ConnectionPool({
+      host: address.slice(0, at),
+      port: Number(address.slice(at + 1)),
+      clientId,
+      logger,
+      socketFactory,
+      connectionTimeout: connectionTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      ssl: this.#security.ssl,
+      sasl: this.#security.sasl,
+    })
+    const broker = new Broker({
+      connectionPool: connections,
+      logger,
+      authenticationTimeout: requestTimeoutMs,
+    })
+    return new Link(address, broker, connections, cut, this.#settings)
+  }
+
+  /** Sends what is still buffered, then closes all sockets of all clients and refuses new ones. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(Array.from(this.#sockets, flushAndDestroy))
+  }
+
+  #ownSockets(): Pick<KafkaClient, 'cut'> & { socketFactory: ISocketFactory } {
     const own = new Set<net.Socket>()
     let refusal: string | undefined
-    const kafka = new Kafka({
-      ...this.#options(),
+    return {
       socketFactory: (args) => {
         if (this.#isClosed) refusal = 'the connection is closed'
         if (refusal !== undefined) throw new Error(refusal)
@@ -55,9 +94,6 @@ export class KafkaClients {
         }
         return socket
       },
-    })
-    return {
-      kafka,
       cut(reason) {
         refusal = reason
         for (const socket of own) destroy(socket, reason)
@@ -65,10 +101,10 @@ export class KafkaClients {
     }
   }
 
-  /** Sends what is still buffered, then closes all sockets of all clients and refuses new ones. */
-  async close(): Promise<void> {
-    this.#isClosed = true
-    await Promise.all(Array.from(this.#sockets, flushAndDestroy))
+  // kafkajs reports at ERROR what it then repeats; what ends in failure reaches people as the error of the call.
+  readonly #logCreator = () => (entry: LogEntry) => {
+    const { timestamp: _, message, logger: __, stack: ___, ...fields } = entry.log
+    this.#log.debug(`kafkajs ${entry.namespace}: ${message}`, fields)
   }
 
   #options(): KafkaConfig {
@@ -85,12 +121,8 @@ export class KafkaClients {
       // Enough to try every bootstrap server once.
       retry: { retries: servers.length, initialRetryTime: 100, maxRetryTime: 400 },
       ...this.#security,
-      logLevel: logLevel.WARN,
-      // kafkajs reports at ERROR what it then repeats; what ends in failure reaches people as the error of the call.
-      logCreator: () => (entry) => {
-        const { timestamp: _, message, logger: __, stack: ___, ...fields } = entry.log
-        this.#log.debug(`kafkajs ${entry.namespace}: ${message}`, fields)
-      },
+      logLevel: kafkajs.logLevel.WARN,
+      logCreator: this.#logCreator,
     }
   }
 }

@@ -1,4 +1,6 @@
-import kafkajs, { type CompressionTypes } from 'kafkajs'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import kafkajs from 'kafkajs'
 import type { KafkaSettings } from './settings.js'
 
 // CommonJS: Node.js sees these only on the default export.
@@ -17,21 +19,33 @@ export function registerCodecs(): void {
   CompressionCodecs[Types.ZSTD] = () => zstdCodec
 }
 
-export function compressionType(compression: KafkaSettings['compression']): CompressionTypes {
+/** How the records of a batch are compressed. */
+export interface Compress {
+  /** What tells readers of the batch. */
+  attribute: number
+  compress(records: Buffer): Promise<Buffer>
+}
+
+/** Undefined: not at all. */
+export function compressionOf(compression: KafkaSettings['compression']): Compress | undefined {
   switch (compression) {
     case 'none':
-      return Types.None
+      return undefined
     case 'gzip':
-      return Types.GZIP
+      return { attribute: Types.GZIP, compress: promisify(gzip) }
     case 'snappy':
-      return Types.Snappy
+      return compressBy(Types.Snappy, snappyCodec)
     case 'lz4':
-      return Types.LZ4
+      return compressBy(Types.LZ4, lz4Codec)
     case 'zstd':
-      return Types.ZSTD
+      return compressBy(Types.ZSTD, zstdCodec)
     default:
       return compression satisfies never
   }
+}
+
+function compressBy(attribute: number, codec: Codec): Compress {
+  return { attribute, compress: (buffer) => codec.compress({ buffer }) }
 }
 
 const snappyCodec: Codec = {

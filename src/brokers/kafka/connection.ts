@@ -2,11 +2,13 @@ import { RelayError, toRelayError } from '../../core/errors.js'
 import type { BrokerConnection, ConnectionContext, OutboundMessage, Receipt } from '../broker.js'
 import type { KafkaClients } from './client.js'
 import { unanswered } from './errors.js'
-import { acknowledgement, UNACKNOWLEDGED } from './guarantees.js'
+import { type Acknowledgement, acknowledgement, UNACKNOWLEDGED } from './guarantees.js'
+import { Identity } from './identity.js'
 import { Lane, type LaneContext, rejectTooLarge } from './lane.js'
+import { Nodes } from './nodes.js'
 import { partitionOfKey } from './partition.js'
 import { Pending } from './pending.js'
-import { Producers } from './producers.js'
+import { Sender } from './sender.js'
 import type { KafkaSettings } from './settings.js'
 import { Topics } from './topics.js'
 
@@ -14,7 +16,7 @@ import { Topics } from './topics.js'
 const SWEEP_MS = 100
 /** Added to the budget for what happens around the requests. */
 const SLACK_MS = 1000
-/** Whether a message must be acknowledged, or is sent and forgotten by a producer of its own. */
+/** Whether a message must be acknowledged, or is sent and forgotten. */
 type Manner = 'acknowledged' | 'forgotten'
 
 /** The way of one topic's messages to its lanes. */
@@ -49,11 +51,17 @@ export class KafkaConnection implements BrokerConnection {
     this.#settings = settings
     this.#adapter = adapter
     this.#clients = clients
-    this.#topics = new Topics(settings, clients)
-    const shared = { settings, log, topics: this.#topics, isClosing: () => this.#closing !== undefined }
+    const nodes = new Nodes(settings, clients)
+    const identity = new Identity(nodes, settings.requestTimeoutMs)
+    this.#topics = new Topics(settings, clients, nodes)
+    const contextOf = (given: Acknowledgement): LaneContext => ({
+      ...{ settings, log, identity, topics: this.#topics, acknowledgement: given },
+      senderTo: sendersTo(nodes, settings, given),
+      isClosing: () => this.#closing !== undefined,
+    })
     this.#contexts = {
-      acknowledged: { ...shared, producers: new Producers(settings, acknowledgement(settings), clients) },
-      forgotten: { ...shared, producers: new Producers(settings, UNACKNOWLEDGED, clients) },
+      acknowledged: contextOf(acknowledgement(settings)),
+      forgotten: contextOf(UNACKNOWLEDGED),
     }
   }
 
@@ -179,6 +187,23 @@ export class KafkaConnection implements BrokerConnection {
 
   #closed(): RelayError {
     return new RelayError('BROKER_UNREACHABLE', `the connection of adapter ${this.#adapter} is closed`)
+  }
+}
+
+/** One sender to each broker, made when first needed. */
+function sendersTo(
+  nodes: Nodes,
+  settings: KafkaSettings,
+  { acks }: Acknowledgement,
+): (nodeId: number) => Sender {
+  const senders = new Map<number, Sender>()
+  return (nodeId) => {
+    let sender = senders.get(nodeId)
+    if (!sender) {
+      sender = new Sender(settings, acks, () => nodes.node(nodeId))
+      senders.set(nodeId, sender)
+    }
+    return sender
   }
 }
 

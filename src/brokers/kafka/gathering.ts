@@ -1,10 +1,8 @@
 import type { Pending } from './pending.js'
 import type { KafkaSettings } from './settings.js'
 
-/** Most messages in one send, unless the settings say otherwise. */
+/** Most messages of one partition in a send, unless the settings say otherwise. */
 const BATCH_MESSAGES = 500
-/** A send of so many is worth its while; of more, half are kept for the next. */
-const SMALL_BATCH = 64
 /** Most bytes in one send of several messages, likewise: well below the default limit of a topic, 1,048,588. */
 const BATCH_BYTES = 512 * 1024
 
@@ -21,10 +19,6 @@ export class Gathering {
     this.#flush = flush
     this.#batchMessages = flush.maxMessages || BATCH_MESSAGES
     this.#batchBytes = Math.max(BATCH_BYTES, flush.bytes)
-  }
-
-  get isEmpty(): boolean {
-    return this.#waiting.length === 0
   }
 
   push(pending: Pending): void {
@@ -52,14 +46,13 @@ export class Gathering {
     this.#end?.()
   }
 
-  /**
-   * Takes the messages of the next send, oldest first. Half of a large crowd goes first: the other half is sent while
-   * the first is recorded. Else all jobs in hand would move as one, and broker, Postgres and this process would wait
-   * for each other in turn. Where the settings say what goes together, they are followed.
-   */
-  take(): Pending[] {
-    const half = Math.max(SMALL_BATCH, Math.ceil(this.#waiting.length / 2))
-    const most = this.#flush.intervalMs > 0 ? this.#batchMessages : Math.min(this.#batchMessages, half)
+  get count(): number {
+    return this.#waiting.length
+  }
+
+  /** Takes the messages of the next send, oldest first. */
+  take(mostMessages: number): Pending[] {
+    const most = Math.min(this.#batchMessages, mostMessages)
     let bytes = 0
     let count = 0
     for (const pending of this.#waiting) {

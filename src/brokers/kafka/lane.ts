@@ -1,42 +1,55 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Message, RecordMetadata } from 'kafkajs'
 import { RelayError, toRelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { pause } from '../../core/time-limit.js'
-import { compressionType } from './compression.js'
-import { judge, type Verdict } from './errors.js'
+import { judge } from './errors.js'
 import { Gathering } from './gathering.js'
+import type { Acknowledgement } from './guarantees.js'
+import { after, type Identity, nextEpoch } from './identity.js'
+import { errorOfCode, type PartitionAnswer } from './link.js'
 import type { Pending } from './pending.js'
-import type { Producers } from './producers.js'
+import { type Numbering, UNNUMBERED } from './record-batch.js'
+import type { Batch, BatchSource, Sender, Sent } from './sender.js'
 import type { KafkaSettings } from './settings.js'
 import type { Topics } from './topics.js'
 
 /** What the broker answers as append time where the topic keeps the time of the message. */
 const NO_TIME = '-1'
-
-const ACKS = { all: -1, leader: 1, none: 0 } as const
+/** Codes of the protocol, as https://kafka.apache.org/protocol#protocol_error_codes numbers them. */
+const DUPLICATE_SEQUENCE = 46
+/** The broker has lost track of the batches before, which a new epoch cures. */
+const LOST_TRACK: ReadonlySet<number> = new Set([45, 59])
+/** The broker has seen a newer epoch than this lane ever used: the producer id is not its own any more. */
+const INVALID_PRODUCER_EPOCH = 47
 
 export interface LaneContext {
   settings: KafkaSettings
   log: Log
-  producers: Producers
   topics: Topics
+  acknowledgement: Acknowledgement
+  identity: Identity
+  /** The sender to a broker. */
+  senderTo: (nodeId: number) => Sender
   /** True once nothing new comes, so that nothing is worth waiting for. */
   isClosing: () => boolean
 }
 
 /**
- * The queue of one partition. What is ready goes out as one send, and the next starts when it has ended, so that a
- * failure concerns one known batch and nothing overtakes a message that is sent again.
+ * The queue of one partition. What is ready goes out as one batch, and the next when the broker has answered, so that
+ * a failure concerns one known batch and nothing overtakes a message that is sent again. A batch whose fate is not
+ * known is sent again unchanged and under its old number, by which the broker recognizes it.
  */
-export class Lane {
+export class Lane implements BatchSource {
   readonly topic: string
   readonly partition: number
   readonly #context: LaneContext
   readonly #onTaken: () => void
   readonly #waiting: Gathering
-  /** Batches sent before and to be sent again, before anything that waits. */
+  /** What the broker may have taken: goes first, unchanged. */
+  #inDoubt: Batch | undefined
+  /** What the broker has not taken and may be sent again, before anything that waits. */
   #again: Pending[][] = []
+  /** Of the next batch; undefined until there is a producer id. */
+  #numbering: Numbering | undefined
   #isRunning = false
   #failures = 0
 
@@ -47,6 +60,7 @@ export class Lane {
     this.#context = context
     this.#onTaken = onTaken
     this.#waiting = new Gathering(context.settings.flush)
+    if (!context.acknowledgement.idempotent) this.#numbering = UNNUMBERED
   }
 
   push(pending: Pending): void {
@@ -61,75 +75,99 @@ export class Lane {
     this.#waiting.flush()
   }
 
+  get waiting(): number {
+    return this.#inDoubt?.pendings.length ?? this.#again[0]?.length ?? this.#waiting.count
+  }
+
+  take(mostMessages: number): Batch | undefined {
+    this.#forgetSettled()
+    if (this.#inDoubt) return this.#inDoubt
+    const pendings = this.#again.shift() ?? this.#fresh(mostMessages)
+    if (pendings.length === 0 || this.#numbering === undefined) return undefined
+    const { topic, partition } = this
+    return { topic, partition, pendings, sentAt: Date.now(), numbering: this.#numbering }
+  }
+
   async #run(): Promise<void> {
-    const { producers } = this.#context
     for (;;) {
-      // One turn of the event loop lets everything that is ready at this moment join the batch.
-      await nextTurn()
-      this.#again = this.#again.map(unsettled).filter((batch) => batch.length > 0)
-      if (this.#waiting.isEmpty && this.#again.length === 0) break
-      if (this.#again.length === 0 && !this.#context.isClosing()) await this.#waiting.due()
-      if (producers.isReady) {
-        const batch = this.#again.shift() ?? this.#take()
-        if (batch.length > 0) await this.#send(batch)
-      } else {
-        await producers.ready().catch((error: unknown) => this.#notConnected(toRelayError(error)))
-      }
+      this.#forgetSettled()
+      const isSentBefore = this.#inDoubt !== undefined || this.#again.length > 0
+      if (!isSentBefore && this.#waiting.count === 0) break
+      if (!isSentBefore && !this.#context.isClosing()) await this.#waiting.due()
+      await this.#settle(await this.#send())
     }
     this.#isRunning = false
   }
 
-  #take(): Pending[] {
-    const batch = unsettled(this.#waiting.take())
-    this.#onTaken()
-    return batch
-  }
-
-  async #send(batch: Pending[]): Promise<void> {
-    const { producers, settings } = this.#context
-    const { acks } = producers.acknowledgement
-    const sentAt = String(Date.now())
-    const latest = batch.at(-1)?.deadline ?? 0
-    try {
-      const answer = await producers.send(
-        {
-          topic: this.topic,
-          acks: ACKS[acks],
-          timeout: settings.requestTimeoutMs,
-          compression: compressionType(settings.compression),
-          messages: batch.map((pending) => this.#record(pending, sentAt)),
-        },
-        Math.max(latest - performance.now(), 0),
-      )
-      const placed = answer.find(
-        ({ topicName, partition }) => topicName === this.topic && partition === this.partition,
-      )
-      if (placed || acks === 'none') return this.#published(batch, placed, sentAt)
-    } catch (thrown) {
-      return this.#failed(batch, judge(thrown, `publishing to ${this.#name}`, settings))
+  async #send(): Promise<Sent> {
+    const { identity, topics, senderTo } = this.#context
+    if (this.#numbering === undefined) {
+      try {
+        this.#numbering = { producerId: await identity.get(), epoch: 0, sequence: 0 }
+      } catch (error) {
+        return { kind: 'unsent', error: toRelayError(error) }
+      }
     }
-    // kafkajs leaves out, without an error, a partition its metadata does not know.
-    producers.discard()
-    const error = new RelayError('BROKER_UNAVAILABLE', `Kafka's answer leaves out ${this.#name}`)
-    return this.#failed(batch, { remedy: 'lookup', error })
+    const leader = topics.leader(this.topic, this.partition)
+    if (leader !== undefined) return senderTo(leader).send(this)
+    return { kind: 'unsent', error: new RelayError('BROKER_UNAVAILABLE', `${this.#name} has no leader`) }
   }
 
-  #record({ message }: Pending, sentAt: string): Message {
-    const { key, value, headers, timestamp } = message
-    return {
-      value,
-      headers,
-      partition: this.partition,
-      timestamp: timestamp === undefined ? sentAt : String(timestamp),
-      ...(key == null ? {} : { key }),
+  #settle(sent: Sent): Promise<void> | void {
+    switch (sent.kind) {
+      case 'nothing':
+        return
+      case 'unsent':
+        return this.#unsent(sent.error)
+      case 'unencodable':
+        return this.#reject(sent.batch, sent.error)
+      case 'unanswered': {
+        const { error } = judge(sent.error, `publishing to ${this.#name}`, this.#context.settings)
+        this.#keep(sent.batch, true)
+        return this.#lookAgain(sent.batch, error)
+      }
+      case 'answered':
+        return this.#answered(sent.batch, sent.answer)
+      default:
+        return sent satisfies never
     }
   }
 
-  #published(batch: Pending[], placed: RecordMetadata | undefined, sentAt: string): void {
+  #answered(batch: Batch, answer: PartitionAnswer | undefined): Promise<void> | void {
+    const code = answer?.errorCode ?? 0
+    if (code === 0) return this.#published(batch, answer)
+    // Taken when it was sent before, too long ago for the broker to know where it lies.
+    if (code === DUPLICATE_SEQUENCE) return this.#published(batch, undefined)
+    const lostTrack = LOST_TRACK.has(code) || code === INVALID_PRODUCER_EPOCH
+    if (lostTrack)
+      this.#restart(code === INVALID_PRODUCER_EPOCH ? undefined : nextEpoch(batch.numbering), batch)
+    const { settings } = this.#context
+    const { remedy, error } = judge(errorOfCode(code), `publishing to ${this.#name}`, settings)
+    switch (remedy) {
+      case 'split':
+        return this.#split(batch, error)
+      case 'reject':
+        return this.#reject(batch, error)
+      case 'retry':
+        // Its leader may have written it and then failed to have it replicated, so the batch stays in doubt.
+        this.#keep(batch, !lostTrack)
+        return this.#retry(batch.pendings, error)
+      case 'lookup':
+        this.#keep(batch, !lostTrack)
+        return this.#lookAgain(batch, error)
+      default:
+        return remedy satisfies never
+    }
+  }
+
+  #published(batch: Batch, answer: PartitionAnswer | undefined): void {
     this.#failures = 0
-    const baseOffset = placed?.baseOffset === undefined ? undefined : BigInt(placed.baseOffset)
-    const appendTime = placed?.logAppendTime ?? NO_TIME
-    batch.forEach((pending, index) => {
+    this.#inDoubt = undefined
+    const { pendings, numbering, sentAt } = batch
+    if (this.#context.acknowledgement.idempotent) this.#numbering = after(numbering, pendings.length)
+    const baseOffset = answer === undefined ? undefined : BigInt(answer.baseOffset)
+    const appendTime = answer?.logAppendTime ?? NO_TIME
+    pendings.forEach((pending, index) => {
       pending.succeed({
         kind: 'kafka',
         topic: this.topic,
@@ -140,83 +178,113 @@ export class Lane {
     })
   }
 
-  #failed(batch: Pending[], { remedy, error }: Verdict): Promise<void> | void {
-    switch (remedy) {
-      case 'split':
-        return this.#split(batch, error)
-      case 'reject':
-        return rejectAll(batch, error)
-      case 'retry':
-        return this.#retry(batch, error)
-      case 'lookup':
-        return this.#lookAgain(batch, error)
-      default:
-        return remedy satisfies never
-    }
-  }
-
-  async #lookAgain(batch: Pending[], error: RelayError): Promise<void> {
+  async #lookAgain(batch: Batch, error: RelayError): Promise<void> {
     try {
       const partitions = await this.#context.topics.lookup(this.topic)
-      if (this.partition >= partitions) rejectAll(batch, lostPartition(this.#name, partitions))
-      else await this.#retry(batch, asTransient(error))
+      if (this.partition >= partitions) rejectAll(batch.pendings, lostPartition(this.#name, partitions))
+      else await this.#retry(batch.pendings, asTransient(error))
     } catch (thrown) {
       const reason = toRelayError(thrown)
-      if (reason.retryable) await this.#retry(batch, reason)
-      else rejectAll(batch, reason)
+      if (reason.retryable) await this.#retry(batch.pendings, reason)
+      else rejectAll(batch.pendings, reason)
     }
   }
 
   /** Kafka takes a batch whole or not at all: halving it finds the message to blame. */
-  #split(batch: Pending[], error: RelayError): Promise<void> | void {
-    const [only] = batch
-    if (only && batch.length === 1) {
-      if (error.retryable) return this.#retry(batch, error)
+  #split(batch: Batch, error: RelayError): Promise<void> | void {
+    const { pendings } = batch
+    const [only] = pendings
+    this.#keep(batch, false)
+    if (only && pendings.length === 1) {
+      if (error.retryable) return this.#retry(pendings, error)
+      this.#again.shift()
       if (error.code === 'MESSAGE_TOO_LARGE') void rejectTooLarge(only, this.#context, error)
       else only.fail(error)
       return
     }
     if (error.code === 'MESSAGE_TOO_LARGE') {
-      const bytes = batch.reduce((sum, pending) => sum + pending.bytes, 0)
+      const bytes = pendings.reduce((sum, pending) => sum + pending.bytes, 0)
       this.#waiting.keepBelow(bytes / 2)
     }
-    const half = Math.ceil(batch.length / 2)
-    this.#again.unshift(batch.slice(0, half), batch.slice(half))
+    const half = Math.ceil(pendings.length / 2)
+    this.#again.splice(0, 1, pendings.slice(0, half), pendings.slice(half))
   }
 
-  async #retry(batch: Pending[], error: RelayError): Promise<void> {
+  #reject(batch: Batch, error: RelayError): void {
+    rejectAll(batch.pendings, error)
+    this.#keep(batch, false)
+  }
+
+  /** Has what was sent sent again: unchanged while the broker may have it, else in any way. */
+  #keep(batch: Batch, isInDoubt: boolean): void {
+    const wasInDoubt = this.#inDoubt === batch
+    this.#inDoubt = undefined
+    if (isInDoubt && this.#context.acknowledgement.idempotent) {
+      this.#inDoubt = batch
+      return
+    }
+    this.#again.unshift(batch.pendings)
+    // Whatever the broker may still get of the batch as it was must not count beside what comes instead.
+    if (wasInDoubt) this.#restart(nextEpoch(batch.numbering), batch)
+  }
+
+  /** Gives up what may not be sent again, and waits before the rest is. */
+  async #retry(pendings: readonly Pending[], error: RelayError): Promise<void> {
     const { settings, log } = this.#context
     const { retries = Number.POSITIVE_INFINITY, retryBackoffMs, retryBackoffMaxMs } = settings
-    const [again, ended] = [
-      batch.filter(({ resends }) => resends < retries),
-      batch.filter(({ resends }) => resends >= retries),
-    ]
-    rejectAll(ended, error)
-    for (const pending of again) pending.resends++
-    this.#keep(again, error)
-    log.warn('a batch was not acknowledged', { reason: error.message, messages: batch.length })
+    const now = performance.now()
+    for (const pending of pendings) {
+      if (pending.resends >= retries || pending.retryUntil <= now) pending.fail(error)
+      pending.resends++
+    }
+    log.warn('a batch was not acknowledged', { reason: error.message, messages: pendings.length })
     await pause(Math.min(retryBackoffMs * 2 ** this.#failures, retryBackoffMaxMs))
     this.#failures++
   }
 
-  /** Puts back, in front, what may be sent once more. */
-  #keep(batch: Pending[], error: RelayError): void {
-    const now = performance.now()
-    const kept = batch.filter((pending) => {
-      if (pending.retryUntil > now) return true
-      pending.fail(error)
-      return false
-    })
-    if (kept.length > 0) this.#again.unshift(kept)
+  /** Nothing was sent, as there is no producer id, or no leader known and in reach: the cluster may have named another by now. */
+  async #unsent(error: RelayError): Promise<void> {
+    if (this.#numbering === undefined) return this.#clusterAway(error)
+    try {
+      await this.#context.topics.lookup(this.topic)
+    } catch (thrown) {
+      return this.#clusterAway(toRelayError(thrown))
+    }
+    if (!this.#inDoubt && this.#again.length === 0) this.#again.push(this.#fresh(Number.POSITIVE_INFINITY))
+    await this.#retry(this.#inDoubt?.pendings ?? this.#again[0] ?? [], error)
   }
 
   /**
    * What was never sent fails at once. What was sent without an answer is kept: it may have arrived, and failing it
    * would only have it sent again later, out of order.
    */
-  #notConnected(error: RelayError): void {
+  async #clusterAway(error: RelayError): Promise<void> {
     rejectAll(this.#waiting.takeAll(), error)
-    for (const batch of this.#again.splice(0).reverse()) this.#keep(batch, error)
+    const sentBefore = [...(this.#inDoubt?.pendings ?? []), ...this.#again.flat()]
+    if (!error.retryable) rejectAll(sentBefore, error)
+    else if (sentBefore.length > 0) await this.#retry(sentBefore, error)
+  }
+
+  #fresh(mostMessages: number): Pending[] {
+    const pendings = this.#waiting.take(mostMessages).filter(({ isSettled }) => !isSettled)
+    this.#onTaken()
+    return pendings
+  }
+
+  /** Drops what its publishers have given up or had rejected. */
+  #forgetSettled(): void {
+    if (this.#inDoubt?.pendings.some(({ isSettled }) => isSettled)) this.#keep(this.#inDoubt, false)
+    if (this.#again.length === 0) return
+    this.#again = this.#again
+      .map((pendings) => pendings.filter(({ isSettled }) => !isSettled))
+      .filter(({ length }) => length > 0)
+  }
+
+  /** Numbers what follows anew, so that the broker takes no notice of anything older. @param next undefined: by a new id */
+  #restart(next: Numbering | undefined, { numbering }: Batch): void {
+    this.#inDoubt = undefined
+    this.#numbering = next
+    if (next === undefined) this.#context.identity.discard(numbering.producerId)
   }
 
   get #name(): string {
@@ -243,12 +311,8 @@ export async function rejectTooLarge(
   )
 }
 
-function unsettled(batch: Pending[]): Pending[] {
-  return batch.filter((pending) => !pending.isSettled)
-}
-
-function rejectAll(batch: Pending[], error: RelayError): void {
-  for (const pending of batch) pending.fail(error)
+function rejectAll(pendings: readonly Pending[], error: RelayError): void {
+  for (const pending of pendings) pending.fail(error)
 }
 
 /** The topic was looked up and is there: what the broker said of it has passed. */

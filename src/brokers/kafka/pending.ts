@@ -1,8 +1,5 @@
 import type { OutboundMessage, Receipt } from '../broker.js'
-
-/** Upper bounds of what the record format adds to a message and to a header, bytes. */
-const RECORD_OVERHEAD = 40
-const HEADER_OVERHEAD = 10
+import { maxRecordBytes } from './record-batch.js'
 
 /** A message on its way, and the promise its publisher waits for. */
 export class Pending {
@@ -29,7 +26,7 @@ export class Pending {
     reject: (error: Error) => void,
   ) {
     this.message = message
-    this.bytes = recordBytes(message)
+    this.bytes = maxRecordBytes(message)
     this.deadline = times.deadline
     this.retryUntil = times.retryUntil
     this.flushAt = times.flushAt
@@ -50,16 +47,4 @@ export class Pending {
   fail(error: Error): void {
     if (this.#registry.delete(this)) this.#reject(error)
   }
-}
-
-function recordBytes({ key, value, headers }: OutboundMessage): number {
-  let bytes = RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0)
-  for (const name of Object.keys(headers)) {
-    const given = headers[name]
-    const values = Array.isArray(given) ? given : given === undefined ? [] : [given]
-    for (const header of values) {
-      bytes += HEADER_OVERHEAD + Buffer.byteLength(name) + Buffer.byteLength(header)
-    }
-  }
-  return bytes
 }

@@ -1,11 +1,15 @@
 import kafkajs from 'kafkajs'
+import { batching } from '../../core/batching.js'
 import { type ErrorCode, RelayError } from '../../core/errors.js'
-import { pause, withTimeLimit } from '../../core/time-limit.js'
+import { pause } from '../../core/time-limit.js'
 import { AdminSession } from './admin-session.js'
 import type { KafkaClients } from './client.js'
+import { judge } from './errors.js'
+import { errorOfCode, type Metadata } from './link.js'
+import type { Nodes } from './nodes.js'
 import type { KafkaSettings } from './settings.js'
 
-/** Age at which a partition count is looked up again, so that added partitions are noticed. */
+/** Age at which a topic is looked up again, so that added partitions are noticed. */
 const FRESH_MS = 30_000
 /** Longest wait for a topic the broker is creating on demand. */
 const CREATION_MS = 3000
@@ -13,37 +17,53 @@ const CREATION_MS = 3000
 const MAY_PASS: ReadonlySet<ErrorCode> = new Set(['TOPIC_UNKNOWN', 'BROKER_UNAVAILABLE'])
 /** Topics remembered as missing; only a bound for memory. */
 const MISSING_MAX = 1000
+/** Topics asked for in one request. */
+const QUESTION_MAX = 500
 
-/** What the cluster says about its topics, cached; one connection of its own, opened when first needed. */
+interface Layout {
+  /** Node id of each partition's leader; undefined while there is none. */
+  leaders: (number | undefined)[]
+  at: number
+}
+
+/** What the cluster says about its topics, cached. */
 export class Topics {
   readonly #settings: KafkaSettings
-  readonly #clients: KafkaClients
   readonly #admin: AdminSession
-  readonly #partitions = new Map<string, { count: number; at: number }>()
+  readonly #nodes: Nodes
+  readonly #layouts = new Map<string, Layout>()
   readonly #lookups = new Map<string, Promise<number>>()
   /** Topics that did not appear when asked for: not waited for again. */
   readonly #missing = new Set<string>()
+  readonly #question = batching(QUESTION_MAX, (topics: string[]) => this.#ask(topics, false))
+  readonly #creation = batching(QUESTION_MAX, (topics: string[]) => this.#ask(topics, true))
 
-  constructor(settings: KafkaSettings, clients: KafkaClients) {
+  constructor(settings: KafkaSettings, clients: KafkaClients, nodes: Nodes) {
     this.#settings = settings
-    this.#clients = clients
+    this.#nodes = nodes
     this.#admin = new AdminSession(settings, clients)
   }
 
   /** Number of partitions as last heard; refreshed in the background when old. */
   partitions(topic: string): number | undefined {
-    const known = this.#partitions.get(topic)
-    if (known === undefined) return undefined
-    if (performance.now() - known.at > FRESH_MS) {
-      known.at = performance.now()
-      this.lookup(topic).catch(() => undefined)
+    const layout = this.#layouts.get(topic)
+    if (layout === undefined) return undefined
+    if (performance.now() - layout.at > FRESH_MS) {
+      layout.at = performance.now()
+      void this.#question.add(topic).catch(() => undefined)
     }
-    return known.count
+    return layout.leaders.length
+  }
+
+  /** Node id of a partition's leader as last heard. */
+  leader(topic: string, partition: number): number | undefined {
+    return this.#layouts.get(topic)?.leaders[partition]
   }
 
   /**
-   * Asks the cluster for the number of partitions, one question a topic at a time. A missing topic is created where
-   * the cluster creates topics on demand.
+   * Asks the cluster for the partitions of a topic and their leaders, one question a topic at a time. A missing topic
+   * is created where the cluster creates topics on demand.
+   * @returns the number of partitions
    * @throws RelayError
    */
   lookup(topic: string): Promise<number> {
@@ -77,18 +97,19 @@ export class Topics {
 
   async #lookup(topic: string): Promise<number> {
     const giveUpAt = performance.now() + Math.min(CREATION_MS, this.#settings.requestTimeoutMs)
+    let question = this.#question
     for (let attempt = 0; ; attempt++) {
       try {
-        const count = await this.#count(topic)
-        this.#partitions.set(topic, { count, at: performance.now() })
+        const count = await question.add(topic)
         this.#missing.delete(topic)
         return count
       } catch (error) {
         if (!(error instanceof RelayError && MAY_PASS.has(error.code))) throw error
         const isLast = this.#missing.has(topic) ? attempt > 0 : performance.now() > giveUpAt
         if (isLast) throw error.code === 'TOPIC_UNKNOWN' ? this.#unknown(topic, error) : error
-        if (attempt === 0 && error.code === 'TOPIC_UNKNOWN') await this.#create(topic)
-        else await pause(Math.min(50 * 2 ** attempt, 500))
+        if (attempt > 0) await pause(Math.min(25 * 2 ** attempt, 500))
+        // Not at first: what asks for a topic in the background must not bring back one that was deleted.
+        if (error.code === 'TOPIC_UNKNOWN') question = this.#creation
       }
     }
   }
@@ -96,7 +117,7 @@ export class Topics {
   #unknown(topic: string, cause: RelayError): RelayError {
     if (this.#missing.size >= MISSING_MAX) this.#missing.clear()
     this.#missing.add(topic)
-    this.#partitions.delete(topic)
+    this.#layouts.delete(topic)
     const servers = this.#settings.bootstrapServers.join(',')
     return new RelayError(
       'TOPIC_UNKNOWN',
@@ -105,26 +126,31 @@ export class Topics {
     )
   }
 
-  async #count(topic: string): Promise<number> {
-    const { topics } = await this.#admin.ask(`looking up topic ${topic}`, (admin) =>
-      admin.fetchTopicMetadata({ topics: [topic] }),
-    )
-    const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0
-    if (count > 0) return count
-    throw new RelayError('BROKER_UNAVAILABLE', `Kafka named no partitions of topic ${topic}`)
+  async #ask(topics: string[], create: boolean) {
+    const link = await this.#nodes.any()
+    const { brokers, topicMetadata } = await link.metadata(topics, create)
+    this.#nodes.learn(brokers)
+    const byName = new Map(topicMetadata.map((found) => [found.topic, found]))
+    return topics.map((topic) => this.#learn(topic, byName.get(topic)))
   }
 
-  /** kafkajs's admin client never creates topics by asking; a producer does, and an empty send does nothing else. */
-  async #create(topic: string): Promise<void> {
-    const client = this.#clients.open()
-    const producer = client.kafka.producer({
-      allowAutoTopicCreation: true,
-      retry: { retries: 0 },
-      createPartitioner: () => () => 0,
-    })
-    const creation = producer.connect().then(() => producer.send({ topic, messages: [] }))
-    // The answer says "unknown" while the topic is being created, and for ever where it is not: looking again tells.
-    await withTimeLimit(creation, this.#admin.limitMs, () => new Error('no answer')).catch(() => undefined)
-    client.cut('closed')
+  #learn(topic: string, found: Metadata['topicMetadata'][number] | undefined) {
+    if (found === undefined || found.topicErrorCode !== 0) {
+      const reason =
+        found === undefined
+          ? new RelayError('BROKER_UNAVAILABLE', `Kafka's answer leaves out topic ${topic}`)
+          : judge(errorOfCode(found.topicErrorCode), `looking up topic ${topic}`, this.#settings).error
+      return { ok: false as const, error: reason }
+    }
+    const leaders: (number | undefined)[] = Array(found.partitionMetadata.length).fill(undefined)
+    for (const { partitionId, leader } of found.partitionMetadata) {
+      if (leader >= 0) leaders[partitionId] = leader
+    }
+    if (leaders.length === 0) {
+      const error = new RelayError('BROKER_UNAVAILABLE', `Kafka named no partitions of topic ${topic}`)
+      return { ok: false as const, error }
+    }
+    this.#layouts.set(topic, { leaders, at: performance.now() })
+    return { ok: true as const, value: leaders.length }
   }
 }

@@ -1,0 +1,169 @@
+import type Broker from 'kafkajs/src/broker/index.js'
+import type { Definition, ProtocolCall } from 'kafkajs/src/broker/index.js'
+import type ConnectionPool from 'kafkajs/src/network/connectionPool.js'
+import errors from 'kafkajs/src/protocol/error.js'
+import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js'
+import protocol from 'kafkajs/src/protocol/requests/index.js'
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { withTimeLimit } from '../../core/time-limit.js'
+import { judge, unanswered } from './errors.js'
+import type { KafkaSettings } from './settings.js'
+
+const Metadata = Type.Object({
+  brokers: Type.Array(Type.Object({ nodeId: Type.Integer(), host: Type.String(), port: Type.Integer() })),
+  topicMetadata: Type.Array(
+    Type.Object({
+      topicErrorCode: Type.Integer(),
+      topic: Type.String(),
+      partitionMetadata: Type.Array(
+        Type.Object({
+          partitionErrorCode: Type.Integer(),
+          partitionId: Type.Integer(),
+          leader: Type.Integer(),
+        }),
+      ),
+    }),
+  ),
+})
+export type Metadata = Static<typeof Metadata>
+
+const PartitionAnswer = Type.Object({
+  partition: Type.Integer(),
+  errorCode: Type.Integer(),
+  baseOffset: Type.String(),
+  logAppendTime: Type.String(),
+})
+/** What a broker says of one batch; `errorCode` 0: it took it. */
+export type PartitionAnswer = Static<typeof PartitionAnswer>
+
+const ProduceAnswer = Type.Object({
+  topics: Type.Array(Type.Object({ topicName: Type.String(), partitions: Type.Array(PartitionAnswer) })),
+})
+export type ProduceAnswer = Static<typeof ProduceAnswer>
+
+const isMetadata = Compile(Metadata)
+const isProduceAnswer = Compile(ProduceAnswer)
+
+/** Longest a broker may keep an unfinished transaction of an id; without one it has no meaning. */
+const TRANSACTION_TIMEOUT_MS = 60_000
+
+/** The error kafkajs has for a code of the protocol. */
+export const errorOfCode = errors.createErrorFromCode
+
+/**
+ * One connection to one broker. kafkajs turns the answer to a request for many partitions into the first error in it;
+ * here the answer itself comes back, with what became of each.
+ */
+export class Link {
+  readonly address: string
+  readonly #broker: Broker
+  readonly #connections: ConnectionPool
+  readonly #cut: (reason: string) => void
+  readonly #settings: KafkaSettings
+  #connecting: Promise<void> | undefined
+  #isBroken = false
+
+  constructor(
+    address: string,
+    broker: Broker,
+    connections: ConnectionPool,
+    cut: (reason: string) => void,
+    settings: KafkaSettings,
+  ) {
+    this.address = address
+    this.#broker = broker
+    this.#connections = connections
+    this.#cut = cut
+    this.#settings = settings
+  }
+
+  /** False when its connection is lost, or its login has run out: another one has to take its place. */
+  get isUsable(): boolean {
+    return !this.#isBroken && (this.#connecting !== undefined || this.#broker.isConnected())
+  }
+
+  /** Connects and logs in; all who wait share one attempt. @throws RelayError */
+  async connect(): Promise<void> {
+    if (this.#connecting === undefined && this.#broker.isConnected()) return
+    this.#connecting ??= this.#connect()
+    try {
+      await this.#connecting
+    } finally {
+      this.#connecting = undefined
+    }
+  }
+
+  /** Ends it: what waits for an answer fails, giving `reason`. */
+  cut(reason: string): void {
+    this.#isBroken = true
+    this.#cut(reason)
+  }
+
+  async producerId(): Promise<bigint> {
+    const { producerId } = await this.#asking('asking for a producer id', () =>
+      this.#broker.initProducerId({ transactionTimeout: TRANSACTION_TIMEOUT_MS }),
+    )
+    return BigInt(producerId)
+  }
+
+  /** @param create whether the broker may create topics that do not exist, where it does so on demand */
+  metadata(topics: readonly string[], create: boolean): Promise<Metadata> {
+    return this.#asking(`looking up ${topics.length === 1 ? `topic ${topics[0]}` : 'topics'}`, async () => {
+      const call = this.#call('Metadata', { topics, allowAutoTopicCreation: create })
+      const answer = await this.#connections.send(call)
+      if (isMetadata.Check(answer)) return answer
+      throw notUnderstood('metadata')
+    })
+  }
+
+  /**
+   * @param body of a produce request of version 3 to 7, whose bodies are alike
+   * @returns undefined when no answer was asked for
+   * @throws what kafkajs throws; then it is not known what the broker took
+   */
+  async produce(body: Buffer, isAnswered: boolean): Promise<ProduceAnswer | undefined> {
+    const call = this.#call('Produce', { topicData: [] })
+    const { apiKey, apiVersion, apiName } = call.request
+    const request = {
+      apiKey,
+      apiVersion,
+      apiName,
+      expectResponse: () => isAnswered,
+      encode: async () => ({ buf: body, buffer: body }),
+    }
+    const answer = await this.#connections.send({ ...call, request })
+    if (!isAnswered) return undefined
+    if (isProduceAnswer.Check(answer)) return answer
+    throw notUnderstood('produce')
+  }
+
+  async #connect(): Promise<void> {
+    const { connectionTimeoutMs, requestTimeoutMs } = this.#settings
+    await this.#asking('connecting', () =>
+      withTimeLimit(this.#broker.connect(), connectionTimeoutMs + requestTimeoutMs, () =>
+        unanswered('connecting', [this.address]),
+      ),
+    )
+  }
+
+  #call(name: 'Produce' | 'Metadata', fields: object): ProtocolCall {
+    const definition: Definition = protocol.requests[name]
+    const { request, response } = this.#broker.lookupRequest(apiKeys[name], definition)(fields)
+    return { request, response: { decode: response.decode, parse: async (answer) => answer } }
+  }
+
+  /** Cuts the connection when the question fails. @throws RelayError */
+  async #asking<T>(doing: string, question: () => Promise<T>): Promise<T> {
+    try {
+      return await question()
+    } catch (error) {
+      this.cut('given up, as an earlier request failed')
+      throw judge(error, doing, this.#settings).error
+    }
+  }
+}
+
+function notUnderstood(what: string): Error {
+  return new Error(`the answer to a ${what} request is not what the protocol says`)
+}
