@@ -114,6 +114,7 @@ export async function startService(
         maxInFlight: config.maxInFlight,
         jobTimeoutMs: config.jobTimeoutMs,
         extraSlots: () => connections.overShare(unansweredShare),
+        trickle: () => connections.allRefuse(unansweredShare),
         gate: (signal) => databaseAnswers(database, log, signal),
       },
       publishJob,

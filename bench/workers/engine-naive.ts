@@ -4,12 +4,9 @@ import { randomUUID } from 'node:crypto'
 import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { Type } from 'typebox'
-import { ZBClient } from 'zeebe-node'
-import { pause } from '../../src/core/time-limit.js'
 import { serve, setupOf } from '../child.js'
-import { measured } from '../measure.js'
-import { Completions } from './completions.js'
 import { insertAudit } from './insert-audit.js'
+import { zeebeRuns } from './zeebe-runs.js'
 
 const { address, taskType, databaseUrl, bootstrapServers } = setupOf(
   Type.Object({
@@ -19,10 +16,7 @@ const { address, taskType, databaseUrl, bootstrapServers } = setupOf(
     bootstrapServers: Type.String(),
   }),
 )
-const client = new ZBClient(address, { loglevel: 'NONE' })
 const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 })
-const LONG_POLL_MS = 1000
-const completions = new Completions()
 
 async function publish(topic: string, key: string, value: string, jobKey: string): Promise<void> {
   const startedAt = performance.now()
@@ -42,33 +36,13 @@ async function publish(topic: string, key: string, value: string, jobKey: string
   })
 }
 
+const runs = zeebeRuns(address, taskType, {}, async ({ key: jobKey, variables }) => {
+  const { topic, key, message } = variables
+  await publish(String(topic), String(key), JSON.stringify(message), jobKey)
+})
+
 serve(
   Type.Object({ jobs: Type.Number() }),
-  async ({ jobs }) => {
-    const all = completions.next(jobs)
-    let close: () => Promise<unknown> = async () => undefined
-    const run = await measured(async () => {
-      const worker = client.createWorker({
-        taskType,
-        loglevel: 'NONE',
-        pollInterval: 10,
-        longPoll: LONG_POLL_MS,
-        timeout: 60_000,
-        taskHandler: async (job) => {
-          const { topic, key, message } = job.variables
-          await publish(String(topic), String(key), JSON.stringify(message), job.key)
-          const receipt = await job.complete()
-          completions.add(job.processInstanceKey)
-          return receipt
-        },
-      })
-      close = () => worker.close()
-      await all
-    })
-    await close()
-    // A closed worker's last poll goes on at the gateway and would take jobs of the next run with it.
-    await pause(1.5 * LONG_POLL_MS)
-    return { ...run, completed: await all }
-  },
-  () => Promise.all([client.close(), pool.end()]),
+  ({ jobs }) => runs.run(jobs),
+  () => Promise.all([runs.close(), pool.end()]),
 )

@@ -155,13 +155,13 @@ export class AdapterDirectory {
   }
 
   #retain(adapters: Adapter[], connections: Connections): void {
-    const hashes = new Set<string>()
+    const inUse = new Map<string, string>()
     const serializers = new Map<string, Serializers>()
     for (const adapter of adapters) {
       if (!adapter.enabled) continue
       try {
         const { hash, serializationHash } = this.#resolve(adapter)
-        hashes.add(hash)
+        inUse.set(adapter.name, hash)
         const known = this.#serializers.get(serializationHash)
         if (known) serializers.set(serializationHash, known)
       } catch (error) {
@@ -171,7 +171,7 @@ export class AdapterDirectory {
         })
       }
     }
-    connections.retain(hashes)
+    connections.retain(inUse)
     this.#serializers = serializers
   }
 

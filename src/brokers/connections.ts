@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import type { BrokerConnection, ConnectionContext, OutboundMessage, Receipt } from './broker.js'
-import { Circuit } from './circuit.js'
+import { Circuit, type CircuitReport } from './circuit.js'
 import { RateLimit } from './rate-limit.js'
 
 /** A connection shared by everything with the same resolved settings. */
@@ -23,6 +23,8 @@ const UNANSWERED_MS = 1000
 export class Connections {
   readonly #live = new Map<string, TrackedConnection>()
   readonly #log: Log
+  /** Hash of the settings of each adapter that may be used. */
+  #inUse: ReadonlyMap<string, string> = new Map()
 
   constructor(log: Log) {
     this.#log = log
@@ -42,8 +44,13 @@ export class Connections {
     return tracked
   }
 
-  /** Closes connections whose settings nothing refers to any more, once their sends in flight have ended. */
-  retain(hashes: ReadonlySet<string>): void {
+  /**
+   * Closes connections whose settings nothing refers to any more, once their sends in flight have ended.
+   * @param inUse name of each adapter that may be used, with the hash of its settings
+   */
+  retain(inUse: ReadonlyMap<string, string>): void {
+    this.#inUse = inUse
+    const hashes = new Set(inUse.values())
     for (const [hash, connection] of this.#live) {
       if (hashes.has(hash)) continue
       this.#live.delete(hash)
@@ -65,23 +72,41 @@ export class Connections {
     return over
   }
 
+  /** The circuit of each adapter in use that is connected or has tried to, by the adapter's name. */
+  circuits(): Map<string, CircuitReport> {
+    const reports = new Map<string, CircuitReport>()
+    for (const [adapter, hash] of this.#inUse) {
+      const connection = this.#live.get(hash)
+      if (connection) reports.set(adapter, connection.circuit.report())
+    }
+    return reports
+  }
+
+  /** Whether no adapter in use would take a message now, so that all jobs could only be given back. */
+  allRefuse(share: number): boolean {
+    const connections = [...this.#inUse.values()].map((hash) => this.#live.get(hash))
+    return connections.length > 0 && connections.every((connection) => connection?.refuses(share) ?? false)
+  }
+
   /**
    * Resolves when one more message may be published: at once unless the adapter has a rate limit.
+   * @param share sends of one connection that may wait for an answer or for their turn
+   * @param patienceMs longest wait for a turn; default: that of a job
    * @throws RelayError ADAPTER_OUT_OF_SERVICE while another message tries whether the broker is back;
    *   ADAPTER_UNANSWERING when the broker leaves sends unanswered and `share` of them are out;
    *   ADAPTER_RATE_LIMITED when its turn is far, or `share` others wait for theirs
    */
-  async admit(hash: string, share: number): Promise<void> {
+  async admit(hash: string, share: number, patienceMs?: number): Promise<void> {
     const connection = this.#live.get(hash)
     if (!connection) return
     connection.circuit.assertNotTrying()
-    if (connection.inFlight >= share && connection.unanswering()) {
+    if (connection.isOverrun(share)) {
       throw new RelayError(
         'ADAPTER_UNANSWERING',
         `the broker has left ${connection.inFlight} sends unanswered for over a second; the job waits`,
       )
     }
-    await connection.rateLimit?.turn(share)
+    await connection.rateLimit?.turn(share, patienceMs)
   }
 
   async close(): Promise<void> {
@@ -118,6 +143,15 @@ class TrackedConnection implements LiveConnection {
   unanswering(): boolean {
     const oldest = this.#startedAt.values().next()
     return !oldest.done && performance.now() - Math.max(oldest.value, this.#lastAnswerAt) > UNANSWERED_MS
+  }
+
+  /** Whether the broker leaves sends unanswered and `share` of them are out. */
+  isOverrun(share: number): boolean {
+    return this.inFlight >= share && this.unanswering()
+  }
+
+  refuses(share: number): boolean {
+    return this.circuit.report().position !== 'closed' || this.isOverrun(share)
   }
 
   publish(message: OutboundMessage): Promise<Receipt> {

@@ -42,6 +42,11 @@ export interface WorkOptions {
   jobTimeoutMs: number
   /** Slots beyond `maxInFlight`, e.g. for jobs that only wait for an unanswering broker. Asked before each poll. */
   extraSlots?: () => number
+  /**
+   * Whether jobs could only be given back now: then they are asked for one at a time, a second apart, and the others
+   * stay ready in the engine. Asked before each poll.
+   */
+  trickle?: () => boolean
   /** Awaited before each poll; lets the worker stop asking for jobs it could not handle. */
   gate?: (signal: AbortSignal) => Promise<void>
 }

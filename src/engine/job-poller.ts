@@ -7,6 +7,8 @@ import type { Job, JobWorker, WorkOptions } from './engine.js'
 const QUIET_ASK = 8
 /** Under load jobs come in one by one; polls a little apart bring them in batches instead of one command each. */
 const POLL_SPACING_MS = 10
+/** Pause between two polls while jobs only trickle. */
+const TRICKLE_MS = 1000
 /** How often a full worker looks whether `extraSlots` has grown, and how long it waits for slots to ask for together. */
 const FULL_CHECK_MS = 100
 /** A busy engine refuses single polls as a matter of course; as many in a row are worth a line in the log. */
@@ -77,13 +79,14 @@ export class JobPoller implements JobWorker {
   }
 
   async #loop(type: string): Promise<void> {
-    const { gate, poll, log } = this.#options
+    const { gate, trickle = () => false, poll, log } = this.#options
     const { signal } = this.#stopping
     let received = 0
     let failures = 0
     while (!signal.aborted) {
       await gate?.(signal)
-      const ask = await this.#reserve(Math.max(this.#quietAsk, received * 2))
+      const trickles = trickle()
+      const ask = await this.#reserve(trickles ? 1 : Math.max(this.#quietAsk, received * 2))
       if (ask === 0) return
       const startedAt = performance.now()
       let over = false
@@ -101,7 +104,7 @@ export class JobPoller implements JobWorker {
         failures = 0
         received = arrived
         this.#lastPollAt.set(type, performance.now())
-        restMs = POLL_SPACING_MS - (performance.now() - startedAt)
+        restMs = (trickles ? TRICKLE_MS : POLL_SPACING_MS) - (performance.now() - startedAt)
       } catch (error) {
         failures += 1
         log[failures === FAILURES_TO_TELL ? 'warn' : 'debug']('polling the engine failed; trying again', {

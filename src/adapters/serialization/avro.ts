@@ -1,20 +1,17 @@
 import avro from 'avsc'
 import { messageOf, RelayError } from '../../core/errors.js'
 import { parseExact, stringifyExact } from '../../core/exact-json.js'
+import { isLeafType, toLeaf } from './leaves.js'
 import type { RegisteredSchema } from './schema-registry.js'
 import { bytesOf } from './simple.js'
 import {
   type Codec,
-  DOUBLE_RANGE,
   fitting,
   jsonNumber,
   notDeserializable,
   notSerializable,
   objectOf,
-  realNumber,
-  SINGLE_RANGE,
   shortestSingle,
-  singleNumber,
   wholeNumber,
 } from './values.js'
 
@@ -121,26 +118,12 @@ function toAvro(type: avro.Type, value: unknown, path: string): unknown {
 }
 
 function toPrimitive(name: string, value: unknown, path: string): unknown {
+  if (isLeafType(name)) return toLeaf(name, value, path)
   switch (name) {
     case 'abstract:long':
       return whole(value, LONG_MAX, path)
     case 'int':
       return Number(whole(value, INT_MAX, path))
-    case 'float':
-      return fitting(singleNumber(value), value, SINGLE_RANGE, path)
-    case 'double':
-      return fitting(realNumber(value), value, DOUBLE_RANGE, path)
-    case 'bytes':
-      return fitting(bytesOf(value), value, 'base64 text or {"base64": "…"}', path)
-    case 'boolean':
-      return fitting(typeof value === 'boolean' ? value : undefined, value, 'true or false', path)
-    case 'string':
-      return fitting(
-        typeof value === 'string' && value.isWellFormed() ? value : undefined,
-        value,
-        'a text without half characters',
-        path,
-      )
     case 'null':
       return fitting(value === null ? value : undefined, value, 'null', path)
     default:

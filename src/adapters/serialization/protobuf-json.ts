@@ -1,18 +1,7 @@
 import protobuf from 'protobufjs'
 import { RelayError } from '../../core/errors.js'
-import { bytesOf } from './simple.js'
-import {
-  DOUBLE_RANGE,
-  fitting,
-  jsonNumber,
-  notSerializable,
-  objectOf,
-  realNumber,
-  SINGLE_RANGE,
-  shortestSingle,
-  singleNumber,
-  wholeNumber,
-} from './values.js'
+import { isLeafType, toLeaf } from './leaves.js'
+import { jsonNumber, notSerializable, objectOf, shortestSingle, wholeNumber } from './values.js'
 
 /** Bits and sign of each type of integer. */
 const INTEGERS: Readonly<Record<string, { bits: 32 | 64; signed: boolean }>> = {
@@ -95,25 +84,8 @@ function toSingle(field: protobuf.Field, value: unknown, path: string): unknown 
     const names = Object.keys(resolvedType.values)
     throw notSerializable(path, value, `one of ${names.map((name) => `"${name}"`).join(', ')}`)
   }
-  switch (field.type) {
-    case 'bool':
-      return fitting(typeof value === 'boolean' ? value : undefined, value, 'true or false', path)
-    case 'string':
-      return fitting(
-        typeof value === 'string' && value.isWellFormed() ? value : undefined,
-        value,
-        'a text without half characters',
-        path,
-      )
-    case 'bytes':
-      return fitting(bytesOf(value), value, 'base64 text or {"base64": "…"}', path)
-    case 'float':
-      return fitting(singleNumber(value), value, SINGLE_RANGE, path)
-    case 'double':
-      return fitting(realNumber(value), value, DOUBLE_RANGE, path)
-    default:
-      return toInteger(field.type, value, path)
-  }
+  const leaf = field.type === 'bool' ? 'boolean' : field.type
+  return isLeafType(leaf) ? toLeaf(leaf, value, path) : toInteger(leaf, value, path)
 }
 
 /** 64-bit ones as decimal text, which protobufjs reads without loss. */

@@ -6,6 +6,7 @@ import { silentLog } from '../../../src/core/log.js'
 
 const OUT_OF_SERVICE = { code: 'ADAPTER_OUT_OF_SERVICE', outcome: 'held' }
 const FIRST_TRY_MS = 5000
+const outage = new RelayError('BROKER_UNREACHABLE', 'nobody there')
 
 describe('the circuit of a connection', () => {
   it('lets four outages in a row pass', async () => {
@@ -56,10 +57,79 @@ describe('the circuit of a connection', () => {
     circuit.assertNotTrying()
   })
 
+  it('sends away at once who comes while one message tries', async (t) => {
+    const circuit = await openCircuit(t)
+    t.mock.timers.tick(FIRST_TRY_MS)
+    let answer = () => {}
+    const trying = circuit.run(() => new Promise<void>((resolve) => (answer = resolve)))
+    await assert.rejects(
+      circuit.run(async () => 'second'),
+      OUT_OF_SERVICE,
+    )
+    answer()
+    await trying
+  })
+
+  it('holds the message that tried in vain too, and tells why', async (t) => {
+    const circuit = await openCircuit(t)
+    t.mock.timers.tick(FIRST_TRY_MS)
+    await assert.rejects(
+      circuit.run(() => Promise.reject(outage)),
+      { ...OUT_OF_SERVICE, message: /nobody there/ },
+    )
+  })
+
+  it('lets the refusal of the message that tries through as it is, and closes', async (t) => {
+    const circuit = await openCircuit(t)
+    t.mock.timers.tick(FIRST_TRY_MS)
+    const refused = new RelayError('MESSAGE_TOO_LARGE', 'too large')
+    await assert.rejects(
+      circuit.run(() => Promise.reject(refused)),
+      refused,
+    )
+    assert.equal(circuit.report().position, 'closed')
+  })
+
+  it('does not mind the outage of what was sent before it opened', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'] })
+    const circuit = new Circuit(isOutage, silentLog)
+    let fall = () => {}
+    const late = circuit.run(() => new Promise<void>((_, reject) => (fall = () => reject(outage))))
+    await fail(circuit, 5)
+    t.mock.timers.tick(FIRST_TRY_MS)
+    let answer = () => {}
+    const trying = circuit.run(() => new Promise<void>((resolve) => (answer = resolve)))
+    fall()
+    await assert.rejects(late, outage)
+    answer()
+    await trying
+    assert.equal(circuit.report().position, 'closed')
+  })
+
+  it('reports its position and since when', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: 1000 })
+    const circuit = new Circuit(isOutage, silentLog)
+    assert.deepEqual(circuit.report(), { position: 'closed', since: new Date(1000) })
+    t.mock.timers.setTime(2000)
+    await fail(circuit, 5)
+    t.mock.timers.setTime(3000)
+    assert.deepEqual(circuit.report(), { position: 'open', since: new Date(2000) })
+    t.mock.timers.setTime(2000 + FIRST_TRY_MS)
+    await circuit.run(async () => {
+      await Promise.resolve()
+      assert.deepEqual(circuit.report(), { position: 'half-open', since: new Date(2000 + FIRST_TRY_MS) })
+    })
+    assert.deepEqual(circuit.report(), { position: 'closed', since: new Date(2000 + FIRST_TRY_MS) })
+  })
+
   it('pauses for longer after a try in vain', async (t) => {
     const circuit = await openCircuit(t)
     t.mock.timers.tick(FIRST_TRY_MS)
-    await fail(circuit, 1)
+    await assert.rejects(
+      circuit.run(() => Promise.reject(outage)),
+      OUT_OF_SERVICE,
+    )
+    t.mock.timers.tick(FIRST_TRY_MS)
     await assert.rejects(
       circuit.run(async () => 'too early'),
       OUT_OF_SERVICE,
@@ -75,7 +145,6 @@ async function openCircuit(t: TestContext): Promise<Circuit> {
 }
 
 async function fail(circuit: Circuit, times: number): Promise<void> {
-  const outage = new RelayError('BROKER_UNREACHABLE', 'nobody there')
   for (let time = 0; time < times; time += 1)
     await assert.rejects(
       circuit.run(() => Promise.reject(outage)),

@@ -56,6 +56,16 @@ describe('the jobs in hand', () => {
     assert.equal(engine.mostInHand, 24)
   })
 
+  it('come one by one while they trickle, and many at a time again afterwards', async (t) => {
+    let trickles = true
+    const engine = createEngine(t, { types: ['a'], maxInFlight: 32, trickle: () => trickles })
+    engine.backlog('a', 500)
+    await waitFor('two jobs', () => engine.taken.length >= 2)
+    assert.equal(engine.taken.length, engine.pollCount)
+    trickles = false
+    await waitFor('most of the budget to be used', () => engine.inHand.size >= 24)
+  })
+
   it('use the whole budget again after polls that failed half-way', async (t) => {
     const engine = createEngine(t, { types: ['a'], maxInFlight: 32, failPolls: 5, beforeFailing: 3 })
     engine.backlog('a', 500)
