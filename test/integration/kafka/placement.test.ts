@@ -108,6 +108,22 @@ test('a null value is a tombstone, and headers keep their bytes and repetitions'
   })
 })
 
+test('messages of one batch keep times of their own, far apart and in any order', async (t) => {
+  const topic = await createTopic(bootstrapServers, {
+    config: { 'message.timestamp.after.max.ms': String(Number.MAX_SAFE_INTEGER) },
+  })
+  const connection = kafkaConnection(t, bootstrapServers)
+  const times = [1_700_000_000_123, 0, 4_102_444_800_000, 1]
+
+  await Promise.all(times.map((timestamp) => connection.publish(message(topic, 'x', { timestamp }))))
+
+  const log = await readTopic(bootstrapServers, topic, times.length)
+  assert.deepEqual(
+    log.map(({ timestamp }) => Number(timestamp)),
+    times,
+  )
+})
+
 test('the receipt carries the time at which a topic with log append time stored the message', async (t) => {
   const topic = await createTopic(bootstrapServers, { config: { 'message.timestamp.type': 'LogAppendTime' } })
   const connection = kafkaConnection(t, bootstrapServers)
