@@ -4,7 +4,16 @@ import type { StackAddresses } from '../src/stack/stack.js'
 export interface Benchmark {
   /** Dotted names of what can be run by itself; the names of its figures start with it. */
   parts: readonly string[]
+  /** How figures that many parts have in common are shown; the others are listed. */
+  tables?: readonly Table[]
   run(parts: readonly string[], bench: Bench): Promise<void>
+}
+
+/** Figures side by side: `<part>.<figure>` stands in the row of the part and the column of the figure. */
+export interface Table {
+  title: string
+  rows: readonly { part: string; label: string }[]
+  columns: readonly { figure: string; heading: string }[]
 }
 
 /** What a benchmark is given. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
+import type { NewAdapter } from '../src/adapters/adapter.js'
 import { readConfig } from '../src/core/config.js'
 import { silentLog } from '../src/core/log.js'
 import { openWorkbench } from '../src/service.js'
@@ -16,29 +17,38 @@ export async function createDatabase(
   await execute(servers.postgres.url, `CREATE DATABASE ${name}`)
   const url = new URL(servers.postgres.url)
   url.pathname = `/${name}`
-  const { store, database } = await openWorkbench(readConfig({ DATABASE_URL: url.href }), silentLog)
-  await store.createAdapter({
-    name: KAFKA_ADAPTER,
-    kind: 'kafka',
-    address: servers.kafka.bootstrapServers,
-  })
-  await store.createAdapter({
-    name: ROCKETMQ_ADAPTER,
-    kind: 'rocketmq',
-    address: servers.rocketmq.nameServer,
-  })
-  await database.close()
+  await createAdapters(url.href, [
+    { name: KAFKA_ADAPTER, kind: 'kafka', address: servers.kafka.bootstrapServers },
+    { name: ROCKETMQ_ADAPTER, kind: 'rocketmq', address: servers.rocketmq.nameServer },
+  ])
   return {
     url: url.href,
     drop: () => execute(servers.postgres.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   }
 }
 
-export async function auditRowsOf(databaseUrl: string, topic: string): Promise<number> {
+export async function createAdapters(databaseUrl: string, adapters: readonly NewAdapter[]): Promise<void> {
+  const { store, database } = await openWorkbench(readConfig({ DATABASE_URL: databaseUrl }), silentLog)
+  try {
+    for (const adapter of adapters) await store.createAdapter(adapter)
+  } finally {
+    await database.close()
+  }
+}
+
+export async function auditRowsOf(databaseUrl: string, topics: readonly string[]): Promise<number> {
   return await withClient(databaseUrl, async (client) => {
-    const { rows } = await client.query('SELECT count(*) FROM sys_audit_log WHERE destination = $1', [topic])
+    const { rows } = await client.query(
+      'SELECT count(*) FROM sys_audit_log WHERE destination = ANY($1::text[])',
+      [topics],
+    )
     return Number(rows[0]?.count)
   })
+}
+
+/** So that what is measured next does not pay for the rows of what was measured before. */
+export async function emptyRecords(databaseUrl: string): Promise<void> {
+  await execute(databaseUrl, 'TRUNCATE sys_audit_log, publish_ledger')
 }
 
 async function execute(url: string, statement: string): Promise<void> {

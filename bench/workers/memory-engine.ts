@@ -6,6 +6,7 @@ import type {
   Settlement,
   WorkOptions,
 } from '../../src/engine/engine.js'
+import { inSlots } from './slots.js'
 
 /**
  * An engine that has every job in memory and accepts every settlement at once: what remains is the worker's own road.
@@ -35,23 +36,21 @@ export class MemoryEngine implements Engine {
   async check(): Promise<void> {}
   async close(): Promise<void> {}
 
-  /** Hands out `count` jobs, `maxInFlight` at a time, and resolves with their durations once all are completed. */
-  async run(count: number, jobOf: (deadline: number) => Job): Promise<number[]> {
+  /** Hands out jobs, `inFlight` at a time, and resolves with their durations once all are completed. */
+  async run(
+    inFlight: number,
+    limit: { steps: number; ms?: number | undefined },
+    jobOf: (deadline: number) => Job,
+  ): Promise<number[]> {
     if (!this.#work) throw new Error('the service has not started to work')
     const { options, handle } = this.#work
-    const durationsMs: number[] = []
+    if (inFlight > options.maxInFlight)
+      throw new Error(`${inFlight} jobs in flight, but the service takes ${options.maxInFlight}`)
     const completedBefore = this.#completed
-    let left = count
-    const slot = async () => {
-      while (left > 0) {
-        left -= 1
-        const startedAt = performance.now()
-        await handle(jobOf(startedAt + options.jobTimeoutMs))
-        durationsMs.push(performance.now() - startedAt)
-      }
-    }
-    await Promise.all(Array.from({ length: options.maxInFlight }, slot))
-    if (this.#completed - completedBefore !== count) {
+    const durationsMs = await inSlots(inFlight, limit, () =>
+      handle(jobOf(performance.now() + options.jobTimeoutMs)),
+    )
+    if (this.#completed - completedBefore !== durationsMs.length) {
       throw new Error(`not every job was completed, e.g. ${JSON.stringify(this.#refusal)}`)
     }
     return durationsMs

@@ -4,19 +4,17 @@ import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { Type } from 'typebox'
 import { serve, setupOf } from '../child.js'
-import { measured } from '../measure.js'
+import { RelayLoad } from '../loads.js'
 import { insertAudit } from './insert-audit.js'
 import { orderText } from './message.js'
+import { countProduceRequests } from './produce-requests.js'
+import { sent, turnsOf } from './sent.js'
+import { inSlots } from './slots.js'
 
-const { databaseUrl, bootstrapServers, topic, bytes, maxInFlight } = setupOf(
-  Type.Object({
-    databaseUrl: Type.String(),
-    bootstrapServers: Type.String(),
-    topic: Type.String(),
-    bytes: Type.Number(),
-    maxInFlight: Type.Number(),
-  }),
+const { databaseUrl, bootstrapServers } = setupOf(
+  Type.Object({ databaseUrl: Type.String(), bootstrapServers: Type.String() }),
 )
+const requests = countProduceRequests()
 const producer = new Kafka({ brokers: [bootstrapServers], logLevel: logLevel.ERROR }).producer({
   allowAutoTopicCreation: false,
 })
@@ -25,30 +23,28 @@ const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 })
 let number = 0
 
 serve(
-  Type.Object({ jobs: Type.Number() }),
-  ({ jobs }) =>
-    measured(async () => {
-      let left = jobs
-      const slot = async () => {
-        while (left > 0) {
-          left -= 1
-          number += 1
-          const startedAt = performance.now()
-          const requestId = randomUUID()
-          const value = orderText(number, bytes)
-          const headers = { 'x-request-id': requestId }
-          const [receipt] = await producer.send({ topic, acks: -1, messages: [{ value, headers }] })
-          await insertAudit(pool, {
-            requestId,
-            destination: topic,
-            receipt: JSON.stringify(receipt),
-            durationMs: performance.now() - startedAt,
-            jobKey: String(number),
-            request: value,
-          })
-        }
-      }
-      await Promise.all(Array.from({ length: maxInFlight }, slot))
-    }),
+  Type.Omit(RelayLoad, ['adapters']),
+  ({ topics, bytes, keyed, inFlight, limit }) => {
+    const topicOf = turnsOf(topics)
+    const step = async () => {
+      number += 1
+      const startedAt = performance.now()
+      const requestId = randomUUID()
+      const topic = topicOf(number)
+      const value = orderText(number, bytes)
+      const key = keyed ? { key: `order-${number}` } : {}
+      const headers = { 'x-request-id': requestId }
+      const [receipt] = await producer.send({ topic, acks: -1, messages: [{ ...key, value, headers }] })
+      await insertAudit(pool, {
+        requestId,
+        destination: topic,
+        receipt: JSON.stringify(receipt),
+        durationMs: performance.now() - startedAt,
+        jobKey: String(number),
+        request: value,
+      })
+    }
+    return sent(1, requests, () => inSlots(inFlight, { steps: limit.messages, ms: limit.ms }, step))
+  },
   () => Promise.all([producer.disconnect(), pool.end()]),
 )

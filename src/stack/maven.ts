@@ -26,6 +26,11 @@ const RECIPES = {
     minimumJava: 17,
     goals: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
   },
+  'kafka-2.8': {
+    title: 'Kafka 2.8',
+    minimumJava: 8,
+    goals: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
+  },
   rocketmq: {
     title: 'RocketMQ',
     minimumJava: 17,

