@@ -2,7 +2,7 @@
 // all; plain, values alone, not idempotent, acks all.
 import { Kafka, logLevel, type Message } from 'kafkajs'
 import { type Static, Type } from 'typebox'
-import { compressionType, registerCodecs } from '../../src/brokers/kafka/compression.js'
+import { compressionOf, registerCodecs } from '../../src/brokers/kafka/compression.js'
 import { serve, setupOf } from '../child.js'
 import { RawLoad } from '../loads.js'
 import { contractHeaders, orderText } from './message.js'
@@ -24,7 +24,7 @@ serve(RawLoad, send, () => Promise.all([safe.disconnect(), plain.disconnect()]))
 function send(load: Static<typeof RawLoad>) {
   const { perSend, sends, limit, topics } = load
   const producer = load.isPlain ? plain : safe
-  const compression = compressionType(load.compression)
+  const compression = compressionOf(load.compression)?.attribute ?? 0
   const topicOf = turnsOf(topics)
   const step = () => {
     const messagesOf = new Map<string, Message[]>()
