@@ -4,10 +4,11 @@ import type { KafkaClients } from './client.js'
 import { unanswered } from './errors.js'
 import { type Acknowledgement, acknowledgement, UNACKNOWLEDGED } from './guarantees.js'
 import { Identity } from './identity.js'
-import { Lane, type LaneContext, rejectTooLarge } from './lane.js'
+import { Lane, type LaneContext } from './lane.js'
 import { Nodes } from './nodes.js'
 import { partitionOfKey } from './partition.js'
 import { Pending } from './pending.js'
+import { inputFault, rejectTooLarge, unknownPartition } from './refusals.js'
 import { Sender } from './sender.js'
 import type { KafkaSettings } from './settings.js'
 import { Topics } from './topics.js'
@@ -205,37 +206,4 @@ function sendersTo(
     }
     return sender
   }
-}
-
-function inputFault({ topic, partition, timestamp }: OutboundMessage): RelayError | undefined {
-  if (!/^[a-zA-Z0-9._-]{1,249}$/.test(topic) || topic === '.' || topic === '..') {
-    return new RelayError(
-      'TOPIC_INVALID',
-      `topic "${topic}" is not a name Kafka accepts: use 1 to 249 letters, digits, ".", "_" or "-"`,
-    )
-  }
-  if (partition !== undefined && !isNatural(partition)) {
-    return new RelayError(
-      'PARTITION_UNKNOWN',
-      `partition ${partition} is not a partition number: use an integer from 0 up`,
-    )
-  }
-  if (timestamp !== undefined && !isNatural(timestamp)) {
-    return new RelayError(
-      'INPUT_INVALID',
-      `timestamp ${timestamp} is not a number of milliseconds since 1970`,
-    )
-  }
-  return undefined
-}
-
-function isNatural(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0
-}
-
-function unknownPartition(topic: string, partition: number, partitions: number): RelayError {
-  return new RelayError(
-    'PARTITION_UNKNOWN',
-    `topic ${topic} has no partition ${partition}: use 0 to ${partitions - 1}, or none to have one chosen`,
-  )
 }

@@ -8,6 +8,7 @@ import { after, type Identity, nextEpoch } from './identity.js'
 import { errorOfCode, type PartitionAnswer } from './link.js'
 import type { Pending } from './pending.js'
 import { type Numbering, UNNUMBERED } from './record-batch.js'
+import { lostPartition, rejectTooLarge } from './refusals.js'
 import type { Batch, BatchSource, Sender, Sent } from './sender.js'
 import type { KafkaSettings } from './settings.js'
 import type { Topics } from './topics.js'
@@ -292,25 +293,6 @@ export class Lane implements BatchSource {
   }
 }
 
-/** Rejects a message that the adapter or its topic does not allow, naming both limits if they can be read. */
-export async function rejectTooLarge(
-  pending: Pending,
-  { settings, topics }: Pick<LaneContext, 'settings' | 'topics'>,
-  cause?: RelayError,
-): Promise<void> {
-  const { topic } = pending.message
-  const limit = await topics.messageLimit(topic)
-  pending.fail(
-    new RelayError(
-      'MESSAGE_TOO_LARGE',
-      `message of about ${pending.bytes} bytes is larger than adapter and topic ${topic} allow (maxMessageBytes is ${
-        settings.maxMessageBytes
-      }, max.message.bytes ${limit ? `is ${limit}` : 'could not be read'}): make it smaller or raise the limit`,
-      { cause },
-    ),
-  )
-}
-
 function rejectAll(pendings: readonly Pending[], error: RelayError): void {
   for (const pending of pendings) pending.fail(error)
 }
@@ -318,8 +300,4 @@ function rejectAll(pendings: readonly Pending[], error: RelayError): void {
 /** The topic was looked up and is there: what the broker said of it has passed. */
 function asTransient(error: RelayError): RelayError {
   return error.retryable ? error : new RelayError('BROKER_UNAVAILABLE', error.message, { cause: error.cause })
-}
-
-function lostPartition(name: string, partitions: number): RelayError {
-  return new RelayError('BROKER_UNAVAILABLE', `${name} is gone: the topic was made anew with ${partitions}`)
 }
