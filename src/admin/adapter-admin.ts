@@ -2,9 +2,11 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Adapter } from '../adapters/adapter.js'
 import { resolveAdapter, variableLookup } from '../adapters/resolve-adapter.js'
 import type { Secrets } from '../adapters/secrets.js'
+import type { Serializers } from '../adapters/serialization/serializer.js'
+import { createSerializers } from '../adapters/serialization/serializers.js'
 import type { AdapterStore } from '../adapters/store.js'
 import { type AdminAction, recordAdminActions } from '../audit/admin-actions.js'
-import type { BrokerConnection } from '../brokers/broker.js'
+import { Connections, type LiveConnection, settingsHash } from '../brokers/connections.js'
 import { type BrokerOperator, type Capability, capabilityOf } from '../brokers/operator.js'
 import { type DriverRegistry, driverOf, type RegisteredDriver } from '../brokers/registry.js'
 import { type RelayError, toRelayError } from '../core/errors.js'
@@ -16,6 +18,8 @@ export interface AdminContext {
   registry: DriverRegistry
   secrets: Secrets
   store: AdapterStore
+  /** Where modules of serialization `custom` may lie; undefined: nowhere. */
+  modulesFolder: string | undefined
   log: Log
   /** Who acts, for the audit log. */
   actor: string
@@ -38,7 +42,14 @@ export interface AdapterAdmin {
   /** @throws RelayError NOT_SUPPORTED when the adapter's kind of broker cannot do this. */
   can<Name extends Capability>(name: Name): NonNullable<BrokerOperator[Name]>
   /** Of its own; publishes as those of jobs do. */
-  connection(): BrokerConnection
+  connection(): LiveConnection
+  /**
+   * Resolves when one more message may be published, however long the rate limit lets it wait.
+   * @throws RelayError ADAPTER_OUT_OF_SERVICE
+   */
+  turn(): Promise<void>
+  /** How keys and values become bytes and bytes become them again. @throws RelayError SETTINGS_INVALID */
+  serializers(): Serializers
   /** Does `work` and records it, also when it fails. */
   audited<T>(deed: Deed, work: () => Promise<T>): Promise<T>
   /** Records what was done already. */
@@ -56,11 +67,11 @@ export async function withAdapter<T>(
   idOrName: string,
   use: (admin: AdapterAdmin) => Promise<T>,
 ): Promise<T> {
-  const { database, registry, secrets, store, actor } = context
+  const { database, registry, secrets, store, modulesFolder, actor } = context
   const adapter = await store.adapter(idOrName)
   const driver = driverOf(registry, adapter.kind)
   const lookup = variableLookup(await store.variables(), secrets)
-  const { address, settings } = resolveAdapter(adapter, lookup, secrets)
+  const { address, settings, serialization } = resolveAdapter(adapter, lookup, secrets)
   const log = context.log.child({ adapter: adapter.name })
   const who: ActorAndAdapter = {
     actor,
@@ -69,7 +80,9 @@ export async function withAdapter<T>(
     adapterKind: adapter.kind,
   }
   let operator: BrokerOperator | undefined
-  let connection: BrokerConnection | undefined
+  let serializers: Serializers | undefined
+  const connections = new Connections(context.log)
+  const hash = settingsHash(adapter.kind, address, settings)
 
   const record: AdapterAdmin['record'] = (actions) =>
     recordAdminActions(
@@ -86,8 +99,18 @@ export async function withAdapter<T>(
         return capabilityOf(operator, name, adapter.kind)
       },
       connection() {
-        connection ??= driver.connect(address, settings, { adapter: adapter.name, log })
-        return connection
+        return connections.get(hash, adapter.name, (ctx) => driver.connect(address, settings, ctx))
+      },
+      turn: () => connections.admit(hash, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY),
+      serializers() {
+        const { keySerialization: key, valueSerialization: value } = adapter
+        serializers ??= createSerializers({
+          adapter: adapter.name,
+          serializations: { key, value },
+          settings: serialization,
+          modulesFolder,
+        })
+        return serializers
       },
       async audited({ operation, destination, request }, work) {
         const startedAt = performance.now()
@@ -112,7 +135,7 @@ export async function withAdapter<T>(
       },
     })
   } finally {
-    await Promise.all([operator?.close(), connection?.close()])
+    await Promise.all([operator?.close(), connections.close()])
   }
 }
 

@@ -1,85 +1,150 @@
 import { v7 as uuidv7 } from 'uuid'
+import { DROPPED, type Dropped, type Serialized, type Side } from '../adapters/serialization/serializer.js'
+import type { AdminAction } from '../audit/admin-actions.js'
+import { requestText } from '../audit/request-text.js'
 import type { OutboundMessage, Receipt } from '../brokers/broker.js'
+import { batching } from '../core/batching.js'
 import { RelayError, toRelayError } from '../core/errors.js'
 import { type AdapterAdmin, failureOf } from './adapter-admin.js'
 
-/** Characters of a message that an audit row keeps. */
-const REQUEST_CAP = 8192
+/** Rows that are written as one statement, at most. */
+const ROWS = 500
 
-/** A message as a person gives it: bytes go out as they are, whatever the adapter's serialization. */
-export type AdminMessage = Pick<
-  OutboundMessage,
-  'topic' | 'value' | 'key' | 'headers' | 'partition' | 'timestamp'
->
+/** A key or value as a person gives it: for the adapter's serialization, or bytes that go out as they are. */
+export type Given = { json: string } | { bytes: Buffer } | null
 
-export type Published = { requestId: string } & ({ receipt: Receipt } | { error: RelayError })
-
-/**
- * Publishes messages that go together, in their order, each with a request id of its own and a row in the audit log;
- * resolves to what became of each.
- * @throws RelayError ADAPTER_DISABLED; INPUT_INVALID naming what the adapter's kind of broker has no place for
- */
-export async function publishAll(
-  admin: AdapterAdmin,
-  messages: readonly AdminMessage[],
-): Promise<Published[]> {
-  assertPublishable(admin, messages)
-  const connection = admin.connection()
-  const calls = messages.map(async (message) => {
-    const requestId = uuidv7()
-    const startedAt = performance.now()
-    const headers = { ...message.headers, 'x-request-id': requestId }
-    const published: Published = await connection.publish({ ...message, headers, requestId }).then(
-      (receipt) => ({ requestId, receipt }),
-      (thrown: unknown) => ({ requestId, error: toRelayError(thrown) }),
-    )
-    return { message, published, durationMs: performance.now() - startedAt }
-  })
-  const ended = await Promise.all(calls)
-  await admin.record(
-    ended.map(({ message, published, durationMs }) => ({
-      requestId: published.requestId,
-      operation: 'publish',
-      destination: message.topic,
-      receipt: 'receipt' in published ? JSON.stringify(published.receipt) : null,
-      durationMs,
-      request: requestText(message),
-      ...('receipt' in published
-        ? { status: 'published' as const, errorCode: null, errorText: null }
-        : failureOf(published.error)),
-    })),
-  )
-  return ended.map(({ published }) => published)
+export interface AdminMessage extends Pick<OutboundMessage, 'topic' | 'headers' | 'partition' | 'timestamp'> {
+  value: Given
+  key?: Given
 }
 
-function assertPublishable({ adapter, driver }: AdapterAdmin, messages: readonly AdminMessage[]): void {
+/** What became of a message. */
+export type Published =
+  | { kind: 'published'; requestId: string; receipt: Receipt }
+  /** The adapter's module does not want it sent. */
+  | { kind: 'skipped'; requestId: string }
+  | { kind: 'refused'; requestId: string; error: RelayError }
+  /** One before it was refused before this one was under way. */
+  | { kind: 'unsent' }
+
+type Ended = Exclude<Published, { kind: 'unsent' }>
+
+/**
+ * Publishes messages one after the other, each with a request id of its own and a row in the audit log. They are under
+ * way side by side, but set out in the order they are given: each waits for those before it to be serialized and to
+ * have their turn. After the first that is refused no other sets out.
+ * @throws RelayError ADAPTER_DISABLED
+ */
+export function createPublisher(admin: AdapterAdmin): (message: AdminMessage) => Promise<Published> {
+  const { adapter } = admin
   if (!adapter.enabled) {
     throw new RelayError(
       'ADAPTER_DISABLED',
       `adapter "${adapter.name}" is disabled: enable it first with \`bpmn-relay adapter enable\``,
     )
   }
+  const rows = batching<AdminRow, void>(ROWS, async (batch) => {
+    await admin.record(batch)
+    return batch.map(() => ({ ok: true, value: undefined }))
+  })
+  let before: Promise<unknown> = Promise.resolve()
+  let isRefused = false
+
+  async function publish(message: AdminMessage): Promise<Published> {
+    const requestId = uuidv7()
+    const startedAt = performance.now()
+    const departure = before.then(() => (isRefused ? undefined : depart(admin, message, requestId)))
+    before = departure.catch(() => {
+      isRefused = true
+    })
+    const published = await departure
+      .then(async (departed): Promise<Published> => {
+        if (departed === undefined) return { kind: 'unsent' }
+        if (departed === DROPPED) return { kind: 'skipped', requestId }
+        return { kind: 'published', requestId, receipt: await departed.receipt }
+      })
+      .catch((thrown: unknown): Published => {
+        isRefused = true
+        return { kind: 'refused', requestId, error: toRelayError(thrown) }
+      })
+    if (published.kind !== 'unsent') {
+      await rows.add(rowOf(message, published, performance.now() - startedAt))
+    }
+    return published
+  }
+  return publish
+}
+
+/** Resolves once the message is on its way, or is not to be sent. */
+async function depart(
+  admin: AdapterAdmin,
+  message: AdminMessage,
+  requestId: string,
+): Promise<{ receipt: Promise<Receipt> } | Dropped> {
+  const { topic, headers, partition, timestamp } = message
+  assertNoStrangers(admin, message)
+  const value = await bytesOf(admin, 'value', message.value, topic)
+  const key = message.key === undefined ? undefined : await bytesOf(admin, 'key', message.key, topic)
+  if (value === DROPPED || key === DROPPED) return DROPPED
+  if (value === null && !admin.driver.acceptsNull) {
+    throw new RelayError(
+      'INPUT_INVALID',
+      `messages of kind ${admin.driver.kind} need a value: there are no tombstones`,
+    )
+  }
+  const connection = admin.connection()
+  await admin.turn()
+  const receipt = connection.publish({
+    ...{ topic, requestId, value, key, partition, timestamp },
+    headers: { ...headers, 'x-request-id': requestId },
+  })
+  return { receipt }
+}
+
+async function bytesOf(admin: AdapterAdmin, side: Side, given: Given, topic: string): Promise<Serialized> {
+  if (given === null) return null
+  return 'bytes' in given ? given.bytes : await admin.serializers()[side].serialize(given.json, topic)
+}
+
+function assertNoStrangers({ driver }: AdapterAdmin, message: AdminMessage): void {
   for (const field of ['key', 'partition', 'timestamp'] as const) {
-    const isGiven = messages.some((message) => message[field] !== undefined)
-    if (isGiven && !driver.inputs.includes(field)) {
+    if (message[field] !== undefined && !driver.inputs.includes(field)) {
       throw new RelayError('INPUT_INVALID', `messages of kind ${driver.kind} have no ${field}: leave it out`)
     }
   }
-  if (!driver.acceptsNull && messages.some(({ value }) => value === null)) {
-    throw new RelayError(
-      'INPUT_INVALID',
-      `messages of kind ${driver.kind} need a value: there are no tombstones`,
-    )
+}
+
+type AdminRow = Omit<AdminAction, 'actor' | 'adapterId' | 'adapterName' | 'adapterKind'>
+
+function rowOf(message: AdminMessage, ended: Ended, durationMs: number): AdminRow {
+  const row = {
+    requestId: ended.requestId,
+    operation: 'publish',
+    destination: message.topic,
+    durationMs,
+    request: requestOf(message),
+  }
+  const fine = { errorCode: null, errorText: null }
+  switch (ended.kind) {
+    case 'published':
+      return { ...row, ...fine, status: 'published', receipt: JSON.stringify(ended.receipt) }
+    case 'skipped':
+      return { ...row, ...fine, status: 'skipped', receipt: null }
+    case 'refused':
+      return { ...row, receipt: null, ...failureOf(ended.error) }
+    default:
+      return ended satisfies never
   }
 }
 
-function requestText({ key, value, headers, partition, timestamp }: AdminMessage): string {
-  const names = Object.keys(headers)
-  return JSON.stringify({
-    ...(key != null && { key: key.toString() }),
-    ...(names.length > 0 && { headers: names }),
-    partition,
-    timestamp,
-    message: value === null ? null : value.toString().slice(0, REQUEST_CAP),
-  })
+function requestOf({ key, value, headers, partition, timestamp }: AdminMessage): string | null {
+  const members = Object.entries({ headers: Object.keys(headers), partition, timestamp })
+    .filter(([, member]) => member !== undefined && !(Array.isArray(member) && member.length === 0))
+    .map(([name, member]): [string, string] => [name, JSON.stringify(member)])
+  if (key != null) members.unshift(['key', jsonOf(key)])
+  return requestText(members, value === null ? 'null' : jsonOf(value))
+}
+
+function jsonOf(given: NonNullable<Given>): string {
+  return 'bytes' in given ? JSON.stringify(given.bytes.toString()) : given.json
 }

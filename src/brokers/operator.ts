@@ -27,9 +27,10 @@ export interface BrokerOperator {
   deleteGroup?(group: string): Promise<void>
   /**
    * Reads messages without disturbing any consumer group. Resolves at the end the topic had at the start of the call,
-   * after `max` messages, or when `signal` is aborted; with `follow` at one of the latter two only.
+   * after `max` messages, or when `signal` is aborted; with `follow` at one of the latter two only. The next message
+   * waits until `onMessage` is done with the one before; it must not fail.
    */
-  consume?(request: ConsumeRequest, onMessage: (message: ConsumedMessage) => void): Promise<void>
+  consume?(request: ConsumeRequest, onMessage: (message: ConsumedMessage) => Promise<void>): Promise<void>
   close(): Promise<void>
 }
 

@@ -1,8 +1,8 @@
 import { RelayError } from '../core/errors.js'
 import { pause } from '../core/time-limit.js'
 
-/** Longest wait for a turn here; who would wait longer is sent away, and keeps no place from others meanwhile. */
-const LONGEST_WAIT_MS = 1000
+/** Longest wait of a job for its turn; one that would wait longer is sent away, and keeps no place from others. */
+const JOB_PATIENCE_MS = 1000
 /** Timers are no finer: who is due this soon goes at once. */
 const TIMER_MS = 1
 
@@ -24,13 +24,14 @@ export class RateLimit {
   /**
    * Resolves when the caller's turn has come.
    * @param places callers that may wait at the same time
+   * @param patienceMs longest wait
    * @throws RelayError ADAPTER_RATE_LIMITED with the time to come back
    */
-  async turn(places: number): Promise<void> {
+  async turn(places: number, patienceMs = JOB_PATIENCE_MS): Promise<void> {
     const now = performance.now()
     const turn = Math.max(now, this.#nextTurn)
     const waitMs = turn - now
-    if (waitMs > LONGEST_WAIT_MS || (waitMs > TIMER_MS && this.#waiting >= places)) throw this.#refusal(now)
+    if (waitMs > patienceMs || (waitMs > TIMER_MS && this.#waiting >= places)) throw this.#refusal(now)
     this.#nextTurn = turn + this.#paceMs
     if (waitMs <= TIMER_MS) return
     this.#waiting++

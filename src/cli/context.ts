@@ -17,12 +17,14 @@ export async function readContext(env: NodeJS.ProcessEnv = process.env): Promise
 }
 
 /** Gives a command the configured database, migrated, and closes it when the command is done. */
-export async function withWorkbench<T>(use: (workbench: Workbench, log: Log) => Promise<T>): Promise<T> {
-  const { config, log } = await readContext()
+export async function withWorkbench<T>(
+  use: (workbench: Workbench, context: Context) => Promise<T>,
+): Promise<T> {
+  const context = await readContext()
   const { openWorkbench } = await import('../service.js')
-  const workbench = await openWorkbench(config, log)
+  const workbench = await openWorkbench(context.config, context.log)
   try {
-    return await use(workbench, log)
+    return await use(workbench, context)
   } finally {
     await workbench.database.close()
   }
@@ -30,7 +32,9 @@ export async function withWorkbench<T>(use: (workbench: Workbench, log: Log) => 
 
 /** As `withWorkbench`, for what the user of this machine does with adapters. */
 export async function withAdminContext<T>(use: (context: AdminContext) => Promise<T>): Promise<T> {
-  return await withWorkbench((workbench, log) => use({ ...workbench, log, actor: userName() }))
+  return await withWorkbench((workbench, { config: { modulesFolder }, log }) =>
+    use({ ...workbench, modulesFolder, log, actor: userName() }),
+  )
 }
 
 /** Gives a command one adapter, by name or id, to act through. */

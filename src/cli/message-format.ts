@@ -1,20 +1,22 @@
 import { InvalidArgumentError } from 'commander'
 import type { HeaderValue } from '../brokers/broker.js'
-import type { ConsumedMessage } from '../brokers/operator.js'
+import { objectOf } from '../core/json.js'
+import { type ShownMessage, textOrBase64 } from './shown-message.js'
 
 /** Bytes of a message as they are printed. */
-export type MessageFormat = (message: ConsumedMessage) => Buffer
+export type MessageFormat = (message: ShownMessage) => Buffer
 
 const NEW_LINE = Buffer.from('\n')
+const NOTHING = Buffer.alloc(0)
 
 /**
  * `value`, `json`, or a text with the tokens of kcat: %t topic, %p partition, %o offset, %T timestamp, %k key,
- * %K its length, %s value, %S its length, %h headers, %% percent; and \n, \r, \t.
+ * %K its length in bytes, %s value, %S its length, %h headers, %% percent; and \n, \r, \t.
  * @throws InvalidArgumentError
  */
 export function parseMessageFormat(text: string): MessageFormat {
-  if (text === 'value') return ({ value }) => Buffer.concat([value ?? Buffer.from('null'), NEW_LINE])
-  if (text === 'json') return (message) => Buffer.from(`${JSON.stringify(jsonOf(message))}\n`)
+  if (text === 'value') return ({ value }) => Buffer.concat([value?.text ?? Buffer.from('null'), NEW_LINE])
+  if (text === 'json') return (message) => Buffer.from(`${jsonOf(message)}\n`)
   if (!text.includes('%')) {
     throw new InvalidArgumentError("Give value, json, or a text with tokens such as '%p %o %k: %s\\n'.")
   }
@@ -23,7 +25,7 @@ export function parseMessageFormat(text: string): MessageFormat {
 }
 
 function partOf(token: string): Buffer | MessageFormat {
-  const text = (get: (message: ConsumedMessage) => string): MessageFormat => {
+  const text = (get: (message: ShownMessage) => string): MessageFormat => {
     return (message) => Buffer.from(get(message))
   }
   switch (token) {
@@ -36,13 +38,13 @@ function partOf(token: string): Buffer | MessageFormat {
     case '%T':
       return text(({ timestamp }) => String(timestamp))
     case '%k':
-      return ({ key }) => key ?? Buffer.alloc(0)
+      return ({ key }) => key?.text ?? NOTHING
     case '%K':
-      return text(({ key }) => String(key?.length ?? -1))
+      return text(({ key }) => String(key?.size ?? -1))
     case '%s':
-      return ({ value }) => value ?? Buffer.alloc(0)
+      return ({ value }) => value?.text ?? NOTHING
     case '%S':
-      return text(({ value }) => String(value?.length ?? -1))
+      return text(({ value }) => String(value?.size ?? -1))
     case '%h':
       return text(({ headers }) => headerTexts(headers).join(','))
     case '%%':
@@ -65,17 +67,22 @@ function headerTexts(headers: Record<string, HeaderValue>): string[] {
   )
 }
 
-function jsonOf({ key, value, headers, ...place }: ConsumedMessage): Record<string, unknown> {
+function jsonOf({ key, value, headers, problem, skipped, ...place }: ShownMessage): string {
   const shownHeaders = Object.entries(headers).map(([name, header]) => [
     name,
     Array.isArray(header) ? header.map(shown) : shown(header),
   ])
-  return { ...place, key: shown(key), headers: Object.fromEntries(shownHeaders), value: shown(value) }
+  const members = Object.entries({
+    ...place,
+    headers: Object.fromEntries(shownHeaders),
+    error: problem,
+    skipped,
+  })
+    .filter(([, member]) => member !== undefined)
+    .map(([name, member]): [string, string] => [name, JSON.stringify(member)])
+  return objectOf([...members, ['key', key?.json ?? 'null'], ['value', value?.json ?? 'null']])
 }
 
-/** Text where the bytes are text, else as tasks give bytes: `{"base64": "…"}`. */
-function shown(bytes: Buffer | string | null): unknown {
-  if (bytes === null || typeof bytes === 'string') return bytes
-  const text = bytes.toString()
-  return Buffer.from(text).equals(bytes) ? text : { base64: bytes.toString('base64') }
+function shown(header: Buffer | string): unknown {
+  return typeof header === 'string' ? header : textOrBase64(header)
 }

@@ -1,16 +1,18 @@
 import { readFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import type { Adapter } from '../adapters/adapter.js'
+import { fieldOf, type Side } from '../adapters/serialization/serializer.js'
 import type { AdapterAdmin } from '../admin/adapter-admin.js'
-import type { AdminMessage, Published } from '../admin/publish.js'
+import type { AdminMessage, Given, Published } from '../admin/publish.js'
 import type { HeaderValue, Receipt } from '../brokers/broker.js'
-import { batching } from '../core/batching.js'
 import { messageOf, RelayError, toRelayError } from '../core/errors.js'
 import { collectPairs, parseTimestamp, wholeNumber } from './arguments.js'
 import { withAdapterAdmin } from './context.js'
+import { linesOf } from './lines.js'
+import { jsonOfText } from './value-text.js'
 
-/** Lines that go out together at most; reading waits while so many are on their way. */
-const BATCH = 500
+/** Messages on their way at the same time, at most; reading waits for them. */
+const MOST_ON_THE_WAY = 1000
 const MOST_PARTITION = 2 ** 31 - 1
 
 export function addProduceCommand(program: Command): void {
@@ -22,6 +24,12 @@ export function addProduceCommand(program: Command): void {
     .requiredOption('--adapter <name>', 'the adapter to go through, by name or id')
     .requiredOption('--topic <topic>', 'where to')
     .option('--key <key>', 'key of the messages')
+    .addOption(
+      new Option(
+        '--key-separator <text>',
+        "each line is a key, this text and a value (Kafka's parse.key and key.separator)",
+      ).conflicts(['key', 'file', 'tombstone']),
+    )
     .option(
       '--header <name=value>',
       'a header (RocketMQ: property) of the messages; may be repeated',
@@ -33,18 +41,23 @@ export function addProduceCommand(program: Command): void {
       'milliseconds since 1970 or an ISO 8601 time (default: now)',
       parseTimestamp,
     )
-    .option('--file <file>', 'one message: the bytes of this file')
+    .addOption(new Option('--file <file>', 'one message: the content of this file').conflicts('tombstone'))
     .option('--tombstone', 'one message without a value, which deletes its key from a compacted topic')
+    .option('--null-marker <text>', "a value of this text is a tombstone, a key none (Kafka's null.marker)")
+    .option('--raw', "send keys and values as the bytes they are, without the adapter's serialization")
     .option('--json', 'one JSON object a message: where it is, or why it is not')
     .addHelpText(
       'after',
       `
-Values go out as they are; the adapter's serialization is for the values of processes. Every message gets a header
-x-request-id and a row in the audit log. Reading stops at the first message that is refused.
+Keys and values go through the adapter's serialization. With string, uuid and bytes (base64) they are written as they
+are; with the numbers and boolean as JSON has them; with json, avro, json-schema, protobuf and custom as JSON on one
+line. What does not fit is refused with its line, and nothing behind that line sets out any more.
+Every message gets a header x-request-id and a row in the audit log. The adapter's rate limit is kept.
 
 Examples:
   echo '{"order": 1}' | bpmn-relay produce --adapter orders-kafka --topic orders --key 1 --header source=console
-  bpmn-relay produce --adapter orders-kafka --topic orders < orders.jsonl
+  bpmn-relay produce --adapter orders-kafka --topic orders --key-separator : < orders.txt
+  bpmn-relay produce --adapter orders-kafka --topic images --raw --file order.png
   bpmn-relay produce --adapter orders-kafka --topic customers --key 42 --tombstone`,
     )
     .action(produce)
@@ -54,84 +67,148 @@ interface ProduceOptions {
   adapter: string
   topic: string
   key?: string
+  keySeparator?: string
   header?: [string, string][]
   partition?: number
   timestamp?: number
   file?: string
   tombstone?: true
+  nullMarker?: string
+  raw?: true
   json?: true
 }
 
-async function produce(options: ProduceOptions, command: Command): Promise<void> {
-  const { topic, key, partition, timestamp, file, tombstone } = options
-  if (tombstone && file !== undefined) command.error('error: --tombstone has no value: leave --file out')
-  const headers = headersOf(options.header ?? [])
-  const messageWith = (value: Buffer | null): AdminMessage => ({
-    topic,
-    value,
-    headers,
-    ...(key !== undefined && { key: Buffer.from(key) }),
-    ...(partition !== undefined && { partition }),
-    ...(timestamp !== undefined && { timestamp }),
-  })
+async function produce(options: ProduceOptions): Promise<void> {
+  const { topic, file, tombstone } = options
   const single = tombstone ? null : file === undefined ? undefined : await contentOf(file)
   await withAdapterAdmin(options.adapter, async (admin) => {
-    const messages = single === undefined ? stdinLines() : [single]
-    const { published, failure } = await publishEach(admin, messages, messageWith, options.json ?? false)
+    const inputs = single === undefined ? linesOf(process.stdin) : [single]
+    const { receipts, skipped, failure } = await publishEach(admin, inputs, options)
     if (failure) {
       const where = single === undefined ? `line ${failure.number}: ` : ''
-      const before = published.length > 0 ? `; ${countOf(published.length)} published` : ''
+      const before = receipts.length > 0 ? `; ${countOf(receipts.length)} published` : ''
       const { code, message } = failure.error
       throw new RelayError(code, `${where}${message}${before}`, { cause: failure.error })
     }
-    if (!options.json) console.log(summary(topic, published))
+    if (options.json) return
+    if (receipts.length > 0) console.log(summary(topic, receipts))
+    if (skipped > 0) {
+      console.log(`${countOf(skipped)} skipped: the adapter's module drops ${skipped > 1 ? 'them' : 'it'}.`)
+    }
+    if (receipts.length + skipped === 0) console.log('Standard input was empty: nothing is published.')
   })
 }
 
 interface Ended {
-  published: Receipt[]
+  receipts: Receipt[]
+  skipped: number
+  /** The first in the order of the lines. */
   failure: { number: number; error: RelayError } | undefined
 }
 
 /** A line goes out at once when nothing is on its way; lines that come meanwhile go together. */
 async function publishEach(
   admin: AdapterAdmin,
-  values: AsyncIterable<Buffer> | Iterable<Buffer | null>,
-  messageWith: (value: Buffer | null) => AdminMessage,
-  json: boolean,
+  inputs: AsyncIterable<Buffer> | Iterable<Buffer | null>,
+  options: ProduceOptions,
 ): Promise<Ended> {
-  const { publishAll } = await import('../admin/publish.js')
-  const sends = batching<AdminMessage, Published>(BATCH, async (messages) =>
-    (await publishAll(admin, messages)).map((value) => ({ ok: true, value })),
-  )
-  const ended: Ended = { published: [], failure: undefined }
-  let number = 0
-  const send = async (value: Buffer | null, line: number): Promise<void> => {
+  const { createPublisher } = await import('../admin/publish.js')
+  const publish = createPublisher(admin)
+  const messageOfInput = messageMaker(admin.adapter, options)
+  const ended: Ended = { receipts: [], skipped: 0, failure: undefined }
+
+  const send = async (input: Buffer | null, number: number): Promise<void> => {
+    let end: Published | Refusal
     try {
-      const result = await sends.add(messageWith(value))
-      if ('error' in result) throw result.error
-      ended.published.push(result.receipt)
-      if (json) console.log(JSON.stringify({ requestId: result.requestId, ...result.receipt }))
+      end = await publish(messageOfInput(input))
     } catch (thrown) {
-      const error = toRelayError(thrown)
-      ended.failure ??= { number: line, error }
-      if (json) console.log(JSON.stringify({ line, code: error.code, description: error.message }))
+      end = { kind: 'refused', error: toRelayError(thrown) }
     }
+    const told = note(ended, number, end, options.topic)
+    if (options.json && told) console.log(JSON.stringify(told))
   }
-  const sending = new Set<Promise<void>>()
-  for await (const value of values) {
-    const sent = send(value, ++number).finally(() => sending.delete(sent))
-    sending.add(sent)
-    if (sends.waiting >= BATCH) await sent
+  const onTheWay = new Set<Promise<void>>()
+  let number = 0
+  for await (const input of inputs) {
+    const sent = send(input, ++number).finally(() => onTheWay.delete(sent))
+    onTheWay.add(sent)
+    if (onTheWay.size >= MOST_ON_THE_WAY) await sent
     if (ended.failure) break
   }
-  await Promise.all(sending)
+  await Promise.all(onTheWay)
   return ended
 }
 
-async function* stdinLines(): AsyncGenerator<Buffer> {
-  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
-  for await (const line of lines) yield Buffer.from(line)
+/** Of a line that is no message, or of one that could not be recorded. */
+type Refusal = { kind: 'refused'; error: RelayError }
+
+/** Notes how a message ended; what programs are told of it. */
+function note(
+  ended: Ended,
+  number: number,
+  end: Published | Refusal,
+  topic: string,
+): Record<string, unknown> | undefined {
+  switch (end.kind) {
+    case 'published':
+      ended.receipts.push(end.receipt)
+      return { requestId: end.requestId, ...end.receipt }
+    case 'skipped':
+      ended.skipped++
+      return { requestId: end.requestId, topic, skipped: true }
+    case 'refused': {
+      const { error } = end
+      if (!ended.failure || number < ended.failure.number) ended.failure = { number, error }
+      return { line: number, code: error.code, description: error.message }
+    }
+    case 'unsent':
+      return undefined
+    default:
+      return end satisfies never
+  }
+}
+
+/** Makes messages of lines, or of the content of a file. @throws RelayError INPUT_INVALID, VALUE_NOT_SERIALIZABLE */
+function messageMaker(
+  { keySerialization, valueSerialization }: Adapter,
+  options: ProduceOptions,
+): (input: Buffer | null) => AdminMessage {
+  const { topic, raw, file, keySeparator: separator, nullMarker, partition, timestamp } = options
+  const headers = headersOf(options.header ?? [])
+  const serializations = { key: keySerialization, value: valueSerialization }
+
+  const given = (bytes: Buffer, side: Side): Given => {
+    if (nullMarker !== undefined && bytes.equals(Buffer.from(nullMarker))) return null
+    // A file holds the bytes themselves, not their base64 text.
+    const isBytes = raw || (side === 'value' && file !== undefined && valueSerialization === 'bytes')
+    return isBytes ? { bytes } : { json: jsonOfText(bytes, serializations[side], fieldOf(side)) }
+  }
+  // As in tasks, an empty key is none.
+  const keyOf = (bytes: Buffer): Given => (bytes.length === 0 && !raw ? null : given(bytes, 'key'))
+  const key = options.key === undefined ? undefined : keyOf(Buffer.from(options.key))
+
+  return (input) => {
+    const [ownKey, value] =
+      separator === undefined || input === null ? [undefined, input] : splitAt(input, separator)
+    return {
+      topic,
+      headers,
+      partition,
+      timestamp,
+      value: value === null ? null : given(value, 'value'),
+      ...(key !== undefined && { key }),
+      ...(ownKey !== undefined && { key: keyOf(ownKey) }),
+    }
+  }
+}
+
+function splitAt(line: Buffer, separator: string): [key: Buffer, value: Buffer] {
+  const at = line.indexOf(separator)
+  if (at >= 0) return [line.subarray(0, at), line.subarray(at + Buffer.byteLength(separator))]
+  throw new RelayError(
+    'INPUT_INVALID',
+    `there is no key: write it as key, ${JSON.stringify(separator)} and value, or leave --key-separator out`,
+  )
 }
 
 async function contentOf(file: string): Promise<Buffer> {
@@ -151,10 +228,11 @@ function headersOf(pairs: readonly [string, string][]): Record<string, HeaderVal
   )
 }
 
-function summary(topic: string, published: readonly Receipt[]): string {
-  const [only] = published
-  if (only === undefined) return 'Standard input was empty: nothing is published.'
-  if (published.length > 1) return `${countOf(published.length)} published to topic ${topic}.`
+function summary(topic: string, receipts: readonly Receipt[]): string {
+  const [only] = receipts
+  if (receipts.length > 1 || only === undefined) {
+    return `${countOf(receipts.length)} published to topic ${topic}.`
+  }
   switch (only.kind) {
     case 'kafka':
       return `Published to topic ${topic}: partition ${only.partition}, offset ${only.offset ?? 'unknown'}.`

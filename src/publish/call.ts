@@ -1,8 +1,8 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AuditRow, CallRecord } from '../audit/call-record.js'
+import { requestText } from '../audit/request-text.js'
 import type { Receipt } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
-import { objectOf } from '../core/json.js'
 import type { Job } from '../engine/engine.js'
 import type { CounterSample } from '../sla/counters.js'
 import type { TaskExpressions } from './expressions.js'
@@ -11,8 +11,6 @@ import type { Outcome } from './outcome.js'
 
 /** Name of the one operation of service tasks in audit log and counters. */
 const OPERATION = 'publish'
-/** Characters of request data an audit row keeps. */
-const REQUEST_CAP = 8192
 
 /** One delivery of a job, and what has become known of it on its way. */
 export interface Call {
@@ -93,25 +91,18 @@ function auditRowOf(
     processVersion: job.processVersion,
     elementId: job.elementId,
     jobKey: job.key,
-    request: requestText(call),
+    request: requestOf(call),
     response: JSON.stringify(
       'error' in outcome ? { code: outcome.error.code, description: outcome.error.message } : outcome.result,
     ),
   }
 }
 
-/** The task's inputs as JSON text, the message last and cut to what the cap leaves. */
-function requestText({ reader, driver }: Call): string | null {
+function requestOf({ reader, driver }: Call): string | null {
   const members: [string, string][] = []
   for (const name of ['topic', ...driver.inputs]) {
     const raw = reader.peek(name)
     if (raw !== undefined) members.push([name, raw])
   }
-  const message = reader.peek('message')
-  if (message !== undefined && message.length <= REQUEST_CAP) members.push(['message', message])
-  else if (message !== undefined) {
-    members.push(['messageStart', JSON.stringify(message.slice(0, REQUEST_CAP))])
-    members.push(['messageLength', String(message.length)])
-  }
-  return members.length > 0 ? objectOf(members).slice(0, 2 * REQUEST_CAP) : null
+  return requestText(members, reader.peek('message'))
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
@@ -17,7 +18,7 @@ export interface Ended {
 export interface CommandLine {
   databaseUrl: string
   /** Runs one command to its end, without a terminal. */
-  run(args: string[], options?: { stdin?: string; env?: Record<string, string> }): Promise<Ended>
+  run(args: string[], options?: { stdin?: string | Buffer; env?: Record<string, string> }): Promise<Ended>
   /** Starts a command; it is killed with the test. */
   start(args: string[], env?: Record<string, string>): ChildProcess
 }
@@ -61,4 +62,25 @@ export async function ended(child: ChildProcess): Promise<Ended> {
     new Promise<number | null>((resolve) => child.on('close', resolve)),
   ])
   return { code, stdout: out, stderr: err }
+}
+
+/** What a command prints, which must succeed. */
+export async function ok(cli: CommandLine, args: string[], stdin?: string): Promise<string> {
+  const { code, stdout, stderr } = await cli.run(args, stdin === undefined ? {} : { stdin })
+  assert.equal(code, 0, stderr)
+  return stdout
+}
+
+/** A command must fail with this exit code and say all that is expected, nothing else. */
+export async function refused(
+  cli: CommandLine,
+  args: string[],
+  code: number,
+  ...expected: RegExp[]
+): Promise<void> {
+  const result = await cli.run(args)
+  assert.equal(result.code, code, result.stderr)
+  assert.equal(result.stdout, '')
+  assert.doesNotMatch(result.stderr, /\n\s+at /, 'a stack trace is for faults of the program only')
+  for (const text of expected) assert.match(result.stderr, text)
 }

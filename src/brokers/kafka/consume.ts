@@ -26,7 +26,7 @@ export interface Consumption {
   request: ConsumeRequest
   /** Of the topic. */
   partitions: number[]
-  onMessage: (message: ConsumedMessage) => void
+  onMessage: (message: ConsumedMessage) => Promise<void>
   ask: AdminSession['ask']
   clients: KafkaClients
   settings: KafkaSettings
@@ -84,7 +84,7 @@ export async function consume(consumption: Consumption): Promise<void> {
         const isWanted = range && offset >= range.start && (follow || offset < range.end)
         if (!isWanted || signal.aborted || count >= max) return
         positions.set(partition, offset + 1n)
-        onMessage(consumedMessage(topic, partition, message))
+        await onMessage(consumedMessage(topic, partition, message))
         if (++count === max) resolve()
       }
       consumer

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { describe, it, type TestContext } from 'node:test'
+import type { AuditRow } from '../../../src/audit/call-record.js'
+import { createRecorder } from '../../../src/audit/recorder.js'
+import { silentLog } from '../../../src/core/log.js'
+import { openDatabase } from '../../../src/db/database.js'
+import { type CommandLine, commandLine, ok } from '../../helpers/cli.js'
+
+describe('audit and sla', () => {
+  it('list the calls that pass the filter, the newest first, as a JSON object a line', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b', status: 'failed' }, { requestId: 'c' }])
+    const lines = (
+      await ok(cli, ['audit', 'list', '--status', 'published', '--since', '1h', '--json'])
+    ).trim()
+    assert.deepEqual(
+      lines.split('\n').map((line) => JSON.parse(line).requestId),
+      ['c', 'a'],
+    )
+  })
+
+  it('find the calls of one process instance, whose key has all its digits', async (t) => {
+    const cli = await commandLine(t)
+    const processInstanceKey = '9223372036854775807'
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b', processInstanceKey }])
+    const found = await ok(cli, ['audit', 'list', '--process-instance', processInstanceKey, '--json'])
+    assert.equal(JSON.parse(found).processInstanceKey, processInstanceKey)
+  })
+
+  it('find calls by adapter, by request id and before a time', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b', adapterName: 'news' }])
+    assert.match(await ok(cli, ['audit', 'list', '--adapter', 'news']), /^AT .*\n.* news .* b$/m)
+    assert.match(await ok(cli, ['audit', 'list', '--request-id', 'a']), /^AT .*\n.* orders .* a$/m)
+    assert.match(await ok(cli, ['audit', 'list', '--until', '1h']), /No calls match/)
+  })
+
+  it('show no more calls than the limit, and say so', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b' }])
+    const { stdout, stderr } = await cli.run(['audit', 'list', '--limit', '1', '--json'])
+    assert.equal(JSON.parse(stdout).requestId, 'b')
+    assert.match(stderr, /Only the newest 1/)
+  })
+
+  it('keep text from outside from commanding the terminal', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [
+      { status: 'failed', errorCode: 'BROKER_TIMEOUT', errorText: 'a\u001b[31m\nb' },
+    ])
+    assert.match(await ok(cli, ['audit', 'list']), /BROKER_TIMEOUT: a \[31m b$/m)
+  })
+
+  it('sum up calls, errors, holds and durations', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{ durationMs: 10 }, { durationMs: 20, status: 'failed' }, { durationMs: 60 }])
+    await recordCalls(t, cli, [{ durationMs: 30 }], 'another worker')
+    const [row, ...rest] = JSON.parse(await ok(cli, ['sla', 'show', '--json']))
+    assert.deepEqual(rest, [])
+    const { calls, errors, errorRate, held, averageMs, maxMs, processId } = row
+    assert.deepEqual(
+      { calls, errors, errorRate, held, averageMs, maxMs, processId },
+      {
+        calls: 4,
+        errors: 1,
+        errorRate: 0.25,
+        held: 0,
+        averageMs: 30,
+        maxMs: 60,
+        processId: 'order-published',
+      },
+    )
+    assert.ok(row.p50Ms >= 20 && row.p50Ms <= 20 * Math.SQRT2, `p50 is ${row.p50Ms}`)
+    assert.equal(row.p99Ms, 60)
+  })
+})
+
+/** Calls as a worker records them, one after another. */
+async function recordCalls(
+  t: TestContext,
+  { databaseUrl, run }: CommandLine,
+  calls: Partial<AuditRow>[],
+  worker = 'worker',
+): Promise<void> {
+  await run(['adapter', 'list'])
+  const database = await openDatabase({ url: databaseUrl, poolSize: 2, timeoutMs: 5000 }, silentLog)
+  t.after(() => database.close())
+  const recorder = createRecorder({ database, engineName: 'engine', worker, log: silentLog })
+  const deadline = performance.now() + 10_000
+  for (const call of calls) {
+    const audit = { ...CALL, requestId: randomUUID(), ...call }
+    const { adapterId, operation, durationMs, status } = audit
+    const result = status === 'published' ? ('ok' as const) : ('error' as const)
+    const sample = { adapterId, operation, processId: 'order-published', result, durationMs }
+    await recorder.write({ audit, ledger: null, sample, deadline })
+  }
+}
+
+const CALL: AuditRow = {
+  requestId: '',
+  source: 'job',
+  operation: 'publish',
+  adapterId: randomUUID(),
+  adapterName: 'orders',
+  adapterKind: 'kafka',
+  destination: 'topic',
+  receipt: null,
+  status: 'published',
+  errorCode: null,
+  errorText: null,
+  durationMs: 1,
+  attempt: 1,
+  processInstanceKey: '1',
+  processId: 'order-published',
+  processVersion: 1,
+  elementId: 'task',
+  jobKey: '2',
+  request: null,
+  response: null,
+}
