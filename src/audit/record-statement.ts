@@ -1,3 +1,4 @@
+import { textArray } from '../db/text-array.js'
 import { type CounterRow, sumSamples } from '../sla/counters.js'
 import type { AuditRow, CallRecord, LedgerRecord } from './call-record.js'
 
@@ -75,37 +76,41 @@ export function recordParameters(batch: {
   const counters = sumSamples(samples)
 
   const audit = <T>(column: (row: AuditRow) => T): T[] => audits.map(column)
+  const auditText = (column: (row: AuditRow) => string | null) =>
+    textArray(audits.map((row) => storable(column(row))))
   const ledger = <T>(column: (row: LedgerRecord) => T): T[] => ledgerRows.map(column)
+  const ledgerText = (column: (row: LedgerRecord) => string | null) =>
+    textArray(ledgerRows.map((row) => storable(column(row))))
   const counter = <T>(column: (row: CounterRow) => T): T[] => counters.map(column)
   return [
     batch.worker,
-    audit((row) => storable(row.requestId)),
-    audit((row) => row.source),
-    audit((row) => row.operation),
+    auditText((row) => row.requestId),
+    auditText((row) => row.source),
+    auditText((row) => row.operation),
     audit((row) => row.adapterId),
-    audit((row) => storable(row.adapterName)),
-    audit((row) => row.adapterKind),
-    audit((row) => storable(row.destination)),
-    audit((row) => storable(row.receipt)),
-    audit((row) => row.status),
-    audit((row) => row.errorCode),
-    audit((row) => storable(row.errorText)),
+    auditText((row) => row.adapterName),
+    auditText((row) => row.adapterKind),
+    auditText((row) => row.destination),
+    auditText((row) => row.receipt),
+    auditText((row) => row.status),
+    auditText((row) => row.errorCode),
+    auditText((row) => row.errorText),
     audit((row) => row.durationMs),
     audit((row) => row.attempt),
     audit((row) => row.processInstanceKey),
-    audit((row) => row.processId),
+    auditText((row) => row.processId),
     audit((row) => row.processVersion),
-    audit((row) => row.elementId),
+    auditText((row) => row.elementId),
     audit((row) => row.jobKey),
-    audit((row) => storable(row.request)),
-    audit((row) => storable(row.response)),
+    auditText((row) => row.request),
+    auditText((row) => row.response),
     batch.engineName,
     ledger((row) => row.jobKey),
     ledger((row) => row.processInstanceKey),
     ledger((row) => row.elementInstanceKey),
-    ledger((row) => row.fingerprint),
+    ledgerText((row) => row.fingerprint),
     ledger((row) => row.attempts),
-    ledger((row) => storable(row.receipt)),
+    ledgerText((row) => row.receipt),
     settledKeys,
     counter((row) => row.adapterId),
     counter((row) => row.operation),

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { textArray } from '../../../src/db/text-array.js'
+import { emptyDatabase } from '../../helpers/migrated-database.js'
+
+test('texts of every kind reach Postgres as they are', async (t) => {
+  const database = await emptyDatabase(t)
+  const texts = ['', 'NULL', '"quoted"', 'a\\b', '{1,2}', 'line\nline', '余额不足', '🚀', 'x'.repeat(100_000)]
+
+  const rows = await database.query('SELECT * FROM unnest($1::text[]) AS given(text)', [textArray(texts)])
+
+  assert.deepEqual(
+    rows,
+    texts.map((text) => ({ text })),
+  )
+})
+
+test('null stays null among texts', async (t) => {
+  const database = await emptyDatabase(t)
+
+  const rows = await database.query('SELECT * FROM unnest($1::text[]) AS given(text)', [
+    textArray(['a', null, 'b']),
+  ])
+
+  assert.deepEqual(rows, [{ text: 'a' }, { text: null }, { text: 'b' }])
+})
+
+test('a list without texts is an empty array', async (t) => {
+  const database = await emptyDatabase(t)
+
+  const [row] = await database.query('SELECT cardinality($1::text[]) AS count', [textArray([])])
+
+  assert.deepEqual(row, { count: 0 })
+})
