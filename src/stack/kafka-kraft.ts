@@ -54,7 +54,9 @@ export async function kraftNode(
   })
   if (!existsSync(path.join(data, 'meta.properties'))) {
     await mkdir(data, { recursive: true })
-    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', propertiesFile]
+    // It ends before the optimizing compiler would have paid.
+    const tool = ['-XX:TieredStopAtLevel=1', 'kafka.tools.StorageTool']
+    const format = [...tool, 'format', '-t', clusterId, '-c', propertiesFile]
     const { command, args, env } = await kafkaCommand(installed, folder, HEAP_MB, format)
     await promisify(execFile)(command, args, { env, cwd: folder })
   }

@@ -22,7 +22,11 @@ export async function createTopic(
 ): Promise<string> {
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
   await withAdmin(bootstrapServers, async (admin) => {
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] })
+    // kafkajs waits for leaders too, but gives up on a broker that has not heard of the topic yet.
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: partitions, configEntries }],
+      waitForLeaders: false,
+    })
     await offsets(admin, topic)
   })
   return topic
@@ -72,10 +76,15 @@ export async function readTopic(
 }
 
 /** The ends of all partitions, once each has a leader that knows it is the leader. */
-async function offsets(admin: Admin, topic: string): ReturnType<Admin['fetchTopicOffsets']> {
+function offsets(admin: Admin, topic: string): ReturnType<Admin['fetchTopicOffsets']> {
+  return persistently(() => admin.fetchTopicOffsets(topic))
+}
+
+/** Asks again while the brokers say that this may pass, such as those that have not heard of a topic yet. */
+export async function persistently<T>(ask: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      return await admin.fetchTopicOffsets(topic)
+      return await ask()
     } catch (error) {
       if (!(error instanceof kafkajs.KafkaJSError && error.retriable)) throw error
     }
