@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { BrokerConnection, OutboundMessage, Receipt } from '../../../src/brokers/broker.js'
+import type { BrokerConnection } from '../../../src/brokers/broker.js'
 import { message } from '../../contract/broker-contract.js'
+import { type Acknowledged, assertOrdered, assertPresent } from '../../helpers/acknowledged.js'
 import { createTopic, kafkaConnection, type ReadMessage, readTopic } from '../../helpers/kafka.js'
 import { swallowingSockets } from '../../helpers/kafka-sockets.js'
 import { testServers } from '../../helpers/servers.js'
@@ -35,11 +36,6 @@ test('answers lost again and again cost neither a message nor the order within a
   assertOrdered(acknowledged, log)
 })
 
-interface Acknowledged {
-  message: OutboundMessage
-  receipt: Receipt
-}
-
 /** Publishes the series 0, 1, 2, … of every key, all keys at once, each message after the one before was settled. */
 async function publishSeries(
   t: TestContext,
@@ -66,32 +62,5 @@ async function publishKey(
     const outbound = message(topic, `${number}`, { key: Buffer.from(key) })
     const receipt = await connection.publish(outbound).catch(() => undefined)
     if (receipt) acknowledged.push({ message: outbound, receipt })
-  }
-}
-
-/** Each acknowledged message lies exactly where its receipt says. */
-function assertPresent(acknowledged: Acknowledged[], log: ReadMessage[]): void {
-  const byPlace = new Map(log.map((entry) => [`${entry.partition}@${entry.offset}`, entry]))
-  for (const { message, receipt } of acknowledged) {
-    assert.equal(receipt.kind, 'kafka')
-    const entry = byPlace.get(`${receipt.partition}@${receipt.offset}`)
-    assert.deepEqual([entry?.key, entry?.value], [message.key, message.value])
-  }
-}
-
-/** Of each key, every acknowledged message lies behind all acknowledged before it; only a repetition may follow. */
-function assertOrdered(acknowledged: Acknowledged[], log: ReadMessage[]): void {
-  const isAcknowledged = new Set(acknowledged.map(({ message }) => `${message.key} ${message.value}`))
-  const firsts = new Set(
-    log.map(({ key, value }) => `${key} ${value}`).filter((id) => isAcknowledged.has(id)),
-  )
-  for (const key of new Set(log.map((entry) => String(entry.key)))) {
-    const numbers = [...firsts]
-      .filter((id) => id.startsWith(`${key} `))
-      .map((id) => Number(id.split(' ').at(-1)))
-    assert.deepEqual(
-      numbers,
-      [...numbers].sort((a, b) => a - b),
-    )
   }
 }

@@ -1,0 +1,32 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { type LocalKafka, startKafka } from '../../src/stack/kafka.js'
+
+export interface OwnKafka {
+  address: string
+  /** Ends it as a crash would. */
+  kill(): Promise<void>
+  /** Starts it again, with what it had and at the same address. */
+  restart(): Promise<void>
+  /** Ends it for good. */
+  stop(): Promise<void>
+}
+
+/** A Kafka of a test's own, which may be killed. */
+export async function ownKafka(): Promise<OwnKafka> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'own-kafka-'))
+  const start = () => startKafka({ folder, onProgress: () => undefined })
+  let broker: LocalKafka = await start()
+  return {
+    address: broker.bootstrapServers,
+    kill: () => broker.kill(),
+    async restart() {
+      broker = await start()
+    },
+    async stop() {
+      await broker.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
