@@ -14,6 +14,8 @@ export interface ServiceTask {
    * hands to the process: without a mapping they end with it. Default: none.
    */
   catches?: { code: string; outputs?: string[] }
+  /** Repeats the task for each item of a list, a FEEL expression, which it finds as `item`. Default: once. */
+  forEach?: { items: string; order: 'sequential' | 'parallel' }
 }
 
 export type Variables = JSONDoc
@@ -86,7 +88,7 @@ export function processesOn(t: TestContext, address: string): Processes {
 
 function oneTaskProcess(
   processId: string,
-  { type, inputs = {}, headers = {}, retries = 3, catches }: ServiceTask,
+  { type, inputs = {}, headers = {}, retries = 3, catches, forEach }: ServiceTask,
 ): string {
   const input = ([target, source]: [string, string]) =>
     `<zeebe:input source="${escaped(source)}" target="${escaped(target)}"/>`
@@ -98,6 +100,12 @@ function oneTaskProcess(
     <bpmn:boundaryEvent id="Catch" attachedToRef="Task"><bpmn:extensionElements><zeebe:ioMapping>${(catches?.outputs ?? []).map(output).join('')}</zeebe:ioMapping></bpmn:extensionElements><bpmn:outgoing>ToCaughtEnd</bpmn:outgoing><bpmn:errorEventDefinition errorRef="Caught"/></bpmn:boundaryEvent>
     <bpmn:endEvent id="CaughtEnd"/>
     <bpmn:sequenceFlow id="ToCaughtEnd" sourceRef="Catch" targetRef="CaughtEnd"/>`
+  const loop =
+    forEach &&
+    `
+      <bpmn:multiInstanceLoopCharacteristics isSequential="${forEach.order === 'sequential'}">
+        <bpmn:extensionElements><zeebe:loopCharacteristics inputCollection="${escaped(forEach.items)}" inputElement="item"/></bpmn:extensionElements>
+      </bpmn:multiInstanceLoopCharacteristics>`
   return `<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="http://bpmn.io/schema/bpmn">
   ${catches === undefined ? '' : error}
@@ -108,7 +116,7 @@ function oneTaskProcess(
         <zeebe:taskDefinition type="${escaped(type)}" retries="${retries}"/>
         <zeebe:ioMapping>${Object.entries(inputs).map(input).join('')}</zeebe:ioMapping>
         <zeebe:taskHeaders>${Object.entries(headers).map(header).join('')}</zeebe:taskHeaders>
-      </bpmn:extensionElements>
+      </bpmn:extensionElements>${loop ?? ''}
     </bpmn:serviceTask>
     <bpmn:endEvent id="End"/>
     <bpmn:sequenceFlow id="ToTask" sourceRef="Start" targetRef="Task"/>

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
 /** An address at which nothing listens. */
@@ -13,7 +13,9 @@ export async function deadAddress(): Promise<string> {
 }
 
 /** A server that accepts every connection, reads what comes and never answers. */
-export async function hangingServer(t: TestContext): Promise<{ address: string; connections: () => number }> {
+export async function hangingServer(t: {
+  after(close: () => void): void
+}): Promise<{ address: string; connections: () => number }> {
   const sockets: Socket[] = []
   const server = createServer((socket) => {
     sockets.push(socket)
@@ -25,6 +27,45 @@ export async function hangingServer(t: TestContext): Promise<{ address: string; 
     server.close()
   })
   return { address: addressOf(server.address()), connections: () => sockets.length }
+}
+
+export interface Valve {
+  address: string
+  /** From now on nothing passes, though connections stay and new ones are accepted. */
+  shut(): void
+  open(): void
+}
+
+/** An open way to a server that can be shut. What is sent while it is shut is lost. */
+export async function openValve(t: TestContext, target: string): Promise<Valve> {
+  const [host, port] = target.split(':')
+  const sockets = new Set<Socket>()
+  let isShut = false
+  const server = createServer((inner) => {
+    const outer = connect(Number(port), host)
+    for (const [from, to] of [
+      [inner, outer],
+      [outer, inner],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (chunk) => isShut || to.write(chunk))
+      from.on('error', () => to.destroy()).on('close', () => to.destroy())
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return {
+    address: addressOf(server.address()),
+    shut() {
+      isShut = true
+    },
+    open() {
+      isShut = false
+    },
+  }
 }
 
 function addressOf(address: ReturnType<ReturnType<typeof createServer>['address']>): string {

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import net from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import type { BrokerConnection } from '../../../src/brokers/broker.js'
 import { openSocket } from '../../../src/brokers/kafka/client.js'
 import { failure, message, settled } from '../../contract/broker-contract.js'
 import { createTopic, kafkaConnection } from '../../helpers/kafka.js'
 import { testServers } from '../../helpers/servers.js'
-import { deadAddress, hangingServer } from '../../helpers/unwell-servers.js'
+import { deadAddress, hangingServer, openValve } from '../../helpers/unwell-servers.js'
 
 const bootstrapServers = testServers().kafka.bootstrapServers
 const LIMITS = { connectionTimeoutMs: 300, requestTimeoutMs: 400 }
@@ -49,8 +48,9 @@ test('a host name that does not exist is named', async (t) => {
 test('a broker that stops answering in the middle fails what is in flight within the budget, then recovers', async (t) => {
   const topic = await createTopic(bootstrapServers)
   const valve = await openValve(t, bootstrapServers)
+  const [host, port] = valve.address.split(':')
   const connection = kafkaConnection(t, bootstrapServers, LIMITS, ({ onConnect }) =>
-    net.connect(valve.port, '127.0.0.1', onConnect),
+    net.connect(Number(port), host, onConnect),
   )
   await connection.publish(message(topic, 'before'))
 
@@ -81,39 +81,4 @@ async function publishAndFail(connection: BrokerConnection, count: number, topic
     Array.from({ length: count }, (_, i) => connection.publish(message(topic, `${i}`))),
   )
   return { errors: outcomes.map(failure), tookMs: performance.now() - start }
-}
-
-/** A way to the broker that can be shut: connections stay, nothing passes. */
-async function openValve(t: TestContext, address: string) {
-  const [host, port] = address.split(':')
-  const sockets = new Set<net.Socket>()
-  let isShut = false
-  const server = net.createServer((inner) => {
-    const outer = net.connect(Number(port), host)
-    for (const [from, to] of [
-      [inner, outer],
-      [outer, inner],
-    ] as const) {
-      sockets.add(from)
-      from.on('data', (chunk) => isShut || to.write(chunk))
-      from.on('error', () => to.destroy()).on('close', () => to.destroy())
-    }
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const listening = server.address()
-  if (listening === null || typeof listening === 'string') throw new Error('not a TCP server')
-  return {
-    port: listening.port,
-    shut: () => {
-      isShut = true
-    },
-    open: () => {
-      isShut = false
-    },
-  }
 }
