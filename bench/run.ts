@@ -22,6 +22,7 @@ import { type StackAddresses, startStack } from '../src/stack/stack.js'
 import type { Benchmark } from './benchmark.js'
 import { createDatabase } from './database.js'
 import { engine } from './engine.js'
+import { held } from './held.js'
 import { Report } from './report.js'
 import { roadLatency } from './road/latency.js'
 import { roadMatrix } from './road/matrix.js'
@@ -29,7 +30,15 @@ import { roadAdapters, roadPartitions } from './road/spread.js'
 import { standardRoad } from './road/standard.js'
 import { selectedParts } from './selection.js'
 
-const BENCHMARKS: Benchmark[] = [engine, standardRoad, roadLatency, roadAdapters, roadPartitions, roadMatrix]
+const BENCHMARKS: Benchmark[] = [
+  engine,
+  held,
+  standardRoad,
+  roadLatency,
+  roadAdapters,
+  roadPartitions,
+  roadMatrix,
+]
 const PARTS = BENCHMARKS.flatMap(({ parts }) => parts)
 
 const Addresses = Type.Object({

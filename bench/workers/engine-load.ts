@@ -1,4 +1,4 @@
-// Deploys one-task processes and starts instances of them.
+// Deploys one-task processes, starts instances of them and cancels them.
 import { Type } from 'typebox'
 import { ZBClient } from 'zeebe-node'
 import { pause } from '../../src/core/time-limit.js'
@@ -19,15 +19,25 @@ const Create = Type.Object({
   /** Instances a second; 0: as fast as the engine takes them. */
   perSecond: Type.Number(),
 })
+/** Keys of process instances. */
+const Cancel = Type.Object({ cancel: Type.Array(Type.String()) })
 
 serve(
-  Type.Union([Deploy, Create]),
+  Type.Union([Deploy, Create, Cancel]),
   async (request) => {
-    if (!('deploy' in request)) return await create(request.processId, request.count, request.perSecond)
-    for (const { name, xml } of request.deploy) {
-      await client.deployResource({ name, process: Buffer.from(xml) })
+    if ('deploy' in request) {
+      for (const { name, xml } of request.deploy) {
+        await client.deployResource({ name, process: Buffer.from(xml) })
+      }
+      return []
     }
-    return []
+    if ('cancel' in request) {
+      await inLanes(request.cancel.length, (index) =>
+        client.cancelProcessInstance(request.cancel[index] ?? ''),
+      )
+      return []
+    }
+    return await create(request.processId, request.count, request.perSecond)
   },
   () => client.close(),
 )
@@ -35,7 +45,6 @@ serve(
 /** Process instance key and time of the request, of each instance. */
 async function create(processId: string, count: number, perSecond: number): Promise<[string, number][]> {
   const startedAt = sharedClockMs()
-  let next = 0
   const created: [string, number][] = []
   const createOne = async () => {
     number += 1
@@ -46,19 +55,25 @@ async function create(processId: string, count: number, perSecond: number): Prom
   }
   if (perSecond > 0) {
     const running: Promise<void>[] = []
-    for (; next < count; next += 1) {
+    for (let next = 0; next < count; next += 1) {
       await pause(startedAt + (next * 1000) / perSecond - sharedClockMs())
       running.push(createOne())
     }
     await Promise.all(running)
   } else {
-    const lane = async () => {
-      while (next < count) {
-        next += 1
-        await createOne()
-      }
-    }
-    await Promise.all(Array.from({ length: CONCURRENT }, lane))
+    await inLanes(count, createOne)
   }
   return created
+}
+
+/** Calls `act` with 0, 1, 2, …, so many at a time as the engine takes well. */
+async function inLanes(count: number, act: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const lane = async () => {
+    while (next < count) {
+      next += 1
+      await act(next - 1)
+    }
+  }
+  await Promise.all(Array.from({ length: CONCURRENT }, lane))
 }
