@@ -17,7 +17,7 @@ export function createKafkaOperator(
   settings: KafkaSettings,
   clients: KafkaClients,
   log: Log,
-): BrokerOperator {
+): Required<BrokerOperator> {
   const session = new AdminSession(settings, clients)
   const ask = <T>(doing: string, question: (admin: Admin) => Promise<T>) => session.ask(doing, question)
   const servers = settings.bootstrapServers.join(',')

@@ -109,11 +109,9 @@ test('a null value is a tombstone, and headers keep their bytes and repetitions'
 })
 
 test('messages of one batch keep times of their own, far apart and in any order', async (t) => {
-  const topic = await createTopic(bootstrapServers, {
-    config: { 'message.timestamp.after.max.ms': String(Number.MAX_SAFE_INTEGER) },
-  })
+  const topic = await createTopic(bootstrapServers)
   const connection = kafkaConnection(t, bootstrapServers)
-  const times = [1_700_000_000_123, 0, 4_102_444_800_000, 1]
+  const times = [1_600_000_000_123, 0, 1_700_000_000_000, 1]
 
   await Promise.all(times.map((timestamp) => connection.publish(message(topic, 'x', { timestamp }))))
 
