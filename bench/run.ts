@@ -72,8 +72,12 @@ const chosen = BENCHMARKS.map((benchmark) => ({
 
 const report = new Report()
 const closers: (() => Promise<unknown>)[] = []
+let isInterrupted = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void closeAll().finally(() => process.exit(1)))
+  process.once(signal, () => {
+    isInterrupted = true
+    void closeAll().finally(() => process.exit(1))
+  })
 }
 try {
   const servers = await serversToUse()
@@ -93,6 +97,9 @@ try {
   console.log(report.toText(tables))
   if (options.json) await writeFile(options.json, `${JSON.stringify(report.toJson(), null, 2)}\n`)
   if (options.markdown) await writeFile(options.markdown, report.toMarkdown(tables, rounds))
+} catch (error) {
+  // What an interrupted benchmark says of the servers taken from it is of no use.
+  if (!isInterrupted) throw error
 } finally {
   await closeAll()
 }

@@ -10,9 +10,9 @@ const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 const PARTITIONS = 3
 
 /** Of one measurement; many of them are short, so that all fit into minutes. */
-const RUN_MS = 350
+const RUN_MS = 250
 const WARM_UP_MS = 150
-/** Bytes of one measurement at most: large messages would be bound by the disk otherwise. */
+/** Bytes after which a measurement begins no more messages, once all slots are in use: disks have an end. */
 const RUN_BYTES = 24 * 1024 * 1024
 
 type Size = keyof typeof SIZES
@@ -94,10 +94,13 @@ async function runGroup(name: string, cells: Cell[], road: Road, bench: Bench): 
     const isWarmUp = round === 0
     const turn = isWarmUp ? 'warm-up' : `round ${round} of ${bench.rounds}`
     bench.progress(`road.kafka ${name}: ${first.size} ${compression}, ${turn}`)
-    const limit = { messages: Math.floor(RUN_BYTES / bytes), ms: isWarmUp ? WARM_UP_MS : RUN_MS }
-    const common = { bytes, keyed: false, limit }
+    const common = { bytes, keyed: false }
+    const limitOf = (inFlight: number) => ({
+      messages: Math.max(Math.floor(RUN_BYTES / bytes), 2 * inFlight),
+      ms: isWarmUp ? WARM_UP_MS : RUN_MS,
+    })
     const raw = (how: Pick<Static<typeof RawLoad>, 'perSend' | 'sends' | 'isPlain'>) =>
-      road.raw({ ...common, topics: topics.raw, compression, ...how })
+      road.raw({ ...common, topics: topics.raw, compression, limit: limitOf(how.sends), ...how })
 
     const perSend = rawPerSend(bytes, PARTITIONS)
     const batches = {
@@ -110,6 +113,7 @@ async function runGroup(name: string, cells: Cell[], road: Road, bench: Bench): 
         topics: topics.relay,
         adapters: [adapterOf(compression)],
         inFlight,
+        limit: limitOf(inFlight),
       })
       const singles = {
         raw: await raw({ perSend: 1, sends: inFlight, isPlain: false }),
