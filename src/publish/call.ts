@@ -3,6 +3,7 @@ import type { AuditRow, CallRecord } from '../audit/call-record.js'
 import { requestText } from '../audit/request-text.js'
 import type { Receipt } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
+import type { RelayError } from '../core/errors.js'
 import type { Job } from '../engine/engine.js'
 import type { CounterSample } from '../sla/counters.js'
 import type { TaskExpressions } from './expressions.js'
@@ -92,10 +93,12 @@ function auditRowOf(
     elementId: job.elementId,
     jobKey: job.key,
     request: requestOf(call),
-    response: JSON.stringify(
-      'error' in outcome ? { code: outcome.error.code, description: outcome.error.message } : outcome.result,
-    ),
+    response: receipt ?? JSON.stringify('error' in outcome ? spoken(outcome.error) : outcome.result),
   }
+}
+
+function spoken({ code, message }: RelayError): { code: string; description: string } {
+  return { code, description: message }
 }
 
 function requestOf({ reader, driver }: Call): string | null {

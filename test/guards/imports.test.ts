@@ -14,6 +14,7 @@ const PackageJson = Type.Object({ dependencies: Type.Record(Type.String(), Type.
 /** Where each dependency may be imported. A change of library is a change of these places alone. */
 const VENDORS: Record<string, RegExp> = {
   '@hpcc-js/wasm-zstd': /^src\/brokers\/kafka\/compression\.ts$/,
+  '@node-rs/crc32': /^src\/brokers\/kafka\/record-batch\.ts$/,
   ajv: /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ajv-formats': /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ali-ons': /^src\/brokers\/rocketmq\//,

@@ -1,6 +1,6 @@
 import net from 'node:net'
+import { crc32c } from '@node-rs/crc32'
 import type { ISocketFactory } from 'kafkajs'
-import crc32C from 'kafkajs/src/protocol/recordBatch/crc32C/index.js'
 
 const PRODUCE = 0
 const SIZE_BYTES = 4
@@ -71,5 +71,5 @@ export function renumber(request: Buffer, change: (number: BatchNumber) => Batch
   const { epoch, sequence } = change({ epoch: batch.readInt16BE(51), sequence: batch.readInt32BE(53) })
   batch.writeInt16BE(epoch, 51)
   batch.writeInt32BE(sequence, 53)
-  batch.writeUInt32BE(crc32C(batch.subarray(21)), 17)
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17)
 }

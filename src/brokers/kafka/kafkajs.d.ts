@@ -91,8 +91,3 @@ declare module 'kafkajs/src/protocol/error.js' {
   const errors: { createErrorFromCode(code: number): KafkaJSProtocolError }
   export default errors
 }
-
-declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
-  /** Unsigned. */
-  export default function crc32C(bytes: Buffer): number
-}

@@ -1,4 +1,4 @@
-import crc32C from 'kafkajs/src/protocol/recordBatch/crc32C/index.js'
+import { crc32c } from '@node-rs/crc32'
 import type { HeaderValue, OutboundMessage } from '../broker.js'
 import type { Compress } from './compression.js'
 
@@ -68,7 +68,7 @@ export async function encodeRecordBatch(
   batch.writeInt16BE(numbering.epoch, 51)
   batch.writeInt32BE(numbering.sequence, 53)
   batch.writeInt32BE(messages.length, 57)
-  batch.writeUInt32BE(crc32C(batch.subarray(CHECKED_FROM)), CRC_AT)
+  batch.writeUInt32BE(crc32c(batch.subarray(CHECKED_FROM)), CRC_AT)
   return batch
 }
 
