@@ -19,6 +19,8 @@ const CALLS = KEYS * CALLS_PER_KEY
 /** Calls of one key at a time. */
 const WINDOW = 10
 const OUTAGES = 5
+/** A machine that is busy with others needs its time. */
+const PATIENCE_MS = 90_000
 
 let kafka: OwnKafka
 before(async () => {
@@ -29,7 +31,7 @@ after(() => kafka.stop())
 test(`Kafka killed in the middle of ${CALLS} calls, several of each key at a time`, async (t) => {
   const topic = await createTopic(kafka.address, { partitions: 3 })
   const series = publishSeries(t, topic)
-  await waitFor('half of the calls', () => series.acknowledged.length >= CALLS / 2)
+  await waitFor('half of the calls', () => series.acknowledged.length >= CALLS / 2, PATIENCE_MS)
   const unacknowledged = series.pause()
   await kafka.kill()
   await kafka.restart()
@@ -94,6 +96,7 @@ test('The circuit of an adapter whose Kafka goes away and comes back', async (t)
     await waitFor(
       'a message to go through',
       async () => (await settled(own.publish(outgoing)))?.status === 'fulfilled',
+      PATIENCE_MS,
     )
     const report = connections.circuits().get('own')
     assert.equal(report?.position, 'closed')
