@@ -18,7 +18,7 @@ interface Recipe {
   goals: string[]
 }
 
-/** Servers that come as Java archives: each is described by a pom of its name in src/stack/maven. */
+/** Servers, and serializers, that come as Java archives: each is described by a pom of its name in src/stack/maven. */
 const RECIPES = {
   zeebe: { title: 'Zeebe', minimumJava: 21, goals: ['dependency:unpack-dependencies'] },
   kafka: {
@@ -37,6 +37,11 @@ const RECIPES = {
     goals: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
   },
   'schema-registry': { title: 'Apicurio Registry', minimumJava: 17, goals: ['dependency:unpack'] },
+  'schema-serdes': {
+    title: "Apicurio Registry's serializers",
+    minimumJava: 17,
+    goals: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
+  },
 } satisfies Record<string, Recipe>
 
 export type JavaServer = keyof typeof RECIPES
