@@ -48,14 +48,20 @@ export class Circuit {
         maxDelay: LONGEST_PAUSE_MS,
       }),
     })
+    // Opened again by a try in vain, it is no news.
+    let isOut = false
     this.#policy.onStateChange(() => {
       this.#since = new Date()
     })
     this.#policy.onBreak(() => {
       this.#openings += 1
-      log.error('a broker is out of reach; its jobs are held')
+      if (!isOut) log.error('a broker is out of reach; its jobs are held')
+      isOut = true
     })
-    this.#policy.onReset(() => log.info('a broker is back; its jobs go on'))
+    this.#policy.onReset(() => {
+      isOut = false
+      log.info('a broker is back; its jobs go on')
+    })
   }
 
   report(): CircuitReport {

@@ -115,6 +115,8 @@ function judgementOf(cause: unknown): Judgement {
   switch (cause.name) {
     case 'KafkaJSSASLAuthenticationError':
       return ['AUTHENTICATION_FAILED', 'reject']
+    case 'KafkaJSServerDoesNotSupportApiKey':
+      return ['NOT_SUPPORTED', 'reject']
     case 'KafkaJSTimeout':
     case 'KafkaJSLockTimeout':
       return ['BROKER_TIMEOUT', 'retry']
