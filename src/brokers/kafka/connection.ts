@@ -54,7 +54,7 @@ export class KafkaConnection implements BrokerConnection {
     this.#clients = clients
     const nodes = new Nodes(settings, clients)
     const identity = new Identity(nodes, settings.requestTimeoutMs)
-    this.#topics = new Topics(settings, clients, nodes)
+    this.#topics = new Topics(settings, nodes)
     const contextOf = (given: Acknowledgement): LaneContext => ({
       ...{ settings, log, identity, topics: this.#topics, acknowledgement: given },
       senderTo: sendersTo(nodes, settings, given),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import kafkajs, { type KafkaMessage, type PartitionAssigner } from 'kafkajs'
+import kafkajs, { type EachBatchPayload, type KafkaMessage, type PartitionAssigner } from 'kafkajs'
 import { messageOf, RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { withTimeLimit } from '../../core/time-limit.js'
@@ -70,15 +70,18 @@ export async function consume(consumption: Consumption): Promise<void> {
           consumer.seek({ topic, partition, offset: String(offset) })
         }
       })
-      // Batches of control records alone reach no handler, but end like all others.
-      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+      const passed = (partition: number, lastOffset: string) => {
         positions.set(partition, BigInt(lastOffset) + 1n)
         const range = left.get(partition)
         if (follow || !range || BigInt(lastOffset) + 1n < range.end) return
         left.delete(partition)
         if (left.size === 0) resolve()
+      }
+      // Batches of nothing but control records reach no handler.
+      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+        if (payload.batchSize === 0) passed(payload.partition, payload.lastOffset)
       })
-      const take = async ({ partition, message }: { partition: number; message: KafkaMessage }) => {
+      const take = async (partition: number, message: KafkaMessage) => {
         const offset = BigInt(message.offset)
         const range = ranges.get(partition)
         const isWanted = range && offset >= range.start && (follow || offset < range.end)
@@ -87,10 +90,19 @@ export async function consume(consumption: Consumption): Promise<void> {
         await onMessage(consumedMessage(topic, partition, message))
         if (++count === max) resolve()
       }
+      const takeAll = async ({ batch, isStale, heartbeat }: EachBatchPayload) => {
+        for (const message of batch.messages) {
+          // Fetched before a seek to elsewhere: what is left of it comes again from there.
+          if (isStale()) return
+          await take(batch.partition, message)
+          await heartbeat()
+        }
+        passed(batch.partition, batch.lastOffset())
+      }
       consumer
         .connect()
         .then(() => consumer.subscribe({ topic }))
-        .then(() => consumer.run({ autoCommit: false, eachMessage: take }))
+        .then(() => consumer.run({ autoCommit: false, eachBatch: takeAll }))
         .catch(fail)
     })
   } finally {

@@ -129,7 +129,7 @@ function judgementOf(cause: unknown): Judgement {
 }
 
 /** kafkajs wraps what ended its retries, sometimes twice, and what a request for several things answered. */
-function rootCause(thrown: unknown): unknown {
+export function rootCause(thrown: unknown): unknown {
   let cause = thrown
   for (let inner = wrapped(cause); inner !== undefined; inner = wrapped(cause)) cause = inner
   return cause

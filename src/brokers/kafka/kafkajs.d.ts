@@ -3,6 +3,7 @@
  * docs/adr/0009-produce-requests-of-our-own.md.
  */
 declare module 'kafkajs/src/broker/index.js' {
+  import type { DescribeConfigResponse, ResourceConfigQuery } from 'kafkajs'
   import type { Logger } from 'kafkajs/src/loggers/index.js'
   import type ConnectionPool from 'kafkajs/src/network/connectionPool.js'
 
@@ -37,6 +38,7 @@ declare module 'kafkajs/src/broker/index.js' {
     initProducerId(request: {
       transactionTimeout: number
     }): Promise<{ producerId: string; producerEpoch: number }>
+    describeConfigs(request: { resources: ResourceConfigQuery[] }): Promise<DescribeConfigResponse>
   }
 }
 

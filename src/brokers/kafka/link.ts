@@ -1,3 +1,4 @@
+import kafkajs, { type ConfigEntries } from 'kafkajs'
 import type Broker from 'kafkajs/src/broker/index.js'
 import type { Definition, ProtocolCall } from 'kafkajs/src/broker/index.js'
 import type ConnectionPool from 'kafkajs/src/network/connectionPool.js'
@@ -10,6 +11,8 @@ import { withTimeLimit } from '../../core/time-limit.js'
 import { judge, unanswered } from './errors.js'
 import type { KafkaSettings } from './settings.js'
 
+const { ConfigResourceTypes } = kafkajs
+
 const Metadata = Type.Object({
   brokers: Type.Array(Type.Object({ nodeId: Type.Integer(), host: Type.String(), port: Type.Integer() })),
   topicMetadata: Type.Array(
@@ -20,7 +23,10 @@ const Metadata = Type.Object({
         Type.Object({
           partitionErrorCode: Type.Integer(),
           partitionId: Type.Integer(),
+          /** -1: none. */
           leader: Type.Integer(),
+          replicas: Type.Array(Type.Integer()),
+          isr: Type.Array(Type.Integer()),
         }),
       ),
     }),
@@ -107,14 +113,30 @@ export class Link {
     return BigInt(producerId)
   }
 
-  /** @param create whether the broker may create topics that do not exist, where it does so on demand */
+  /** All configs of a topic, or those named. @throws RelayError */
+  async topicConfigs(topic: string, configNames?: string[]): Promise<ConfigEntries[]> {
+    const { resources } = await this.#asking(`reading the configs of topic ${topic}`, () =>
+      this.#broker.describeConfigs({
+        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, ...(configNames && { configNames }) }],
+      }),
+    )
+    return resources.flatMap(({ configEntries }) => configEntries)
+  }
+
+  /**
+   * @param topics none: all there are
+   * @param create whether the broker may create topics that do not exist, where it does so on demand
+   */
   metadata(topics: readonly string[], create: boolean): Promise<Metadata> {
-    return this.#asking(`looking up ${topics.length === 1 ? `topic ${topics[0]}` : 'topics'}`, async () => {
-      const call = this.#call('Metadata', { topics, allowAutoTopicCreation: create })
-      const answer = await this.#connections.send(call)
-      if (isMetadata.Check(answer)) return answer
-      throw notUnderstood('metadata')
-    })
+    return this.#asking(
+      topics.length === 1 ? `looking up topic ${topics[0]}` : 'looking up topics',
+      async () => {
+        const call = this.#call('Metadata', { topics, allowAutoTopicCreation: create })
+        const answer = await this.#connections.send(call)
+        if (isMetadata.Check(answer)) return answer
+        throw notUnderstood('metadata')
+      },
+    )
   }
 
   /**

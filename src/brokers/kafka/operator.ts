@@ -6,7 +6,10 @@ import { aclOf, entryOf, filterOf } from './acls.js'
 import { AdminSession } from './admin-session.js'
 import type { KafkaClients } from './client.js'
 import { consume } from './consume.js'
+import { judge, rootCause } from './errors.js'
 import { describeGroup, listGroups } from './groups.js'
+import { errorOfCode, type Metadata } from './link.js'
+import { Nodes } from './nodes.js'
 import type { KafkaSettings } from './settings.js'
 
 const { ConfigResourceTypes, ConfigSource } = kafkajs
@@ -19,19 +22,26 @@ export function createKafkaOperator(
   log: Log,
 ): Required<BrokerOperator> {
   const session = new AdminSession(settings, clients)
+  const nodes = new Nodes(settings, clients)
   const ask = <T>(doing: string, question: (admin: Admin) => Promise<T>) => session.ask(doing, question)
   const servers = settings.bootstrapServers.join(',')
 
+  /** Asked without kafkajs's admin client, which fails where one partition has no leader. */
+  async function layoutsOf(topics: readonly string[]): Promise<Metadata['topicMetadata']> {
+    const link = await nodes.any()
+    return (await link.metadata(topics, false)).topicMetadata
+  }
+
   async function partitionsOf(topic: string): Promise<TopicDescription['partitions']> {
-    const { topics } = await ask(`looking up topic ${topic}`, (admin) =>
-      admin.fetchTopicMetadata({ topics: [topic] }),
-    ).catch((error: unknown) => {
-      if (!(error instanceof RelayError && error.code === 'TOPIC_UNKNOWN')) throw error
+    const [layout] = await layoutsOf([topic])
+    const code = layout?.topicErrorCode ?? 0
+    if (code !== 0) {
+      const { error } = judge(errorOfCode(code), `looking up topic ${topic}`, settings)
+      if (error.code !== 'TOPIC_UNKNOWN') throw error
       const message = `topic ${topic} does not exist at Kafka ${servers}: \`bpmn-relay topic list\` shows those there are`
       throw new RelayError('TOPIC_UNKNOWN', message, { cause: error })
-    })
-    return topics
-      .flatMap(({ partitions }) => partitions)
+    }
+    return (layout?.partitionMetadata ?? [])
       .map(({ partitionId, leader, replicas, isr }) => ({
         partition: partitionId,
         leader: leader < 0 ? null : String(leader),
@@ -42,14 +52,8 @@ export function createKafkaOperator(
   }
 
   async function configsOf(topic: string): Promise<TopicConfig[]> {
-    const { resources } = await ask(`reading the configs of topic ${topic}`, (admin) =>
-      admin.describeConfigs({
-        includeSynonyms: false,
-        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
-      }),
-    )
-    return resources
-      .flatMap(({ configEntries }) => configEntries)
+    const link = await nodes.any()
+    return (await link.topicConfigs(topic))
       .map(({ configName, configValue, configSource }) => ({
         name: configName,
         value: configValue,
@@ -73,12 +77,11 @@ export function createKafkaOperator(
     },
 
     async listTopics() {
-      const { topics } = await ask('listing topics', (admin) => admin.fetchTopicMetadata())
-      return topics
-        .map(({ name, partitions }) => ({
-          topic: name,
-          partitions: partitions.length,
-          replicationFactor: partitions[0]?.replicas.length ?? 0,
+      return (await layoutsOf([]))
+        .map(({ topic, partitionMetadata }) => ({
+          topic,
+          partitions: partitionMetadata.length,
+          replicationFactor: partitionMetadata[0]?.replicas.length ?? 0,
         }))
         .sort(by(({ topic }) => topic))
     },
@@ -137,7 +140,7 @@ export function createKafkaOperator(
       await partitionsOf(topic)
       await ask(`deleting topic ${topic}`, (admin) => admin.deleteTopics({ topics: [topic] })).catch(
         (error: unknown) => {
-          if (!(error instanceof RelayError && error.code === 'BROKER_REFUSED')) throw error
+          if (!isInvalidRequest(error)) throw error
           // To the version of the request that kafkajs knows, brokers only say that it is invalid.
           const message = `Kafka ${servers} refuses to delete topic ${topic}: Topic deletion is disabled: set delete.topic.enable=true on the brokers`
           throw new RelayError('BROKER_REFUSED', message, { cause: error })
@@ -177,6 +180,11 @@ export function createKafkaOperator(
 
     close: () => clients.close(),
   }
+}
+
+function isInvalidRequest(error: unknown): boolean {
+  const cause = error instanceof RelayError ? rootCause(error.cause) : undefined
+  return cause instanceof kafkajs.KafkaJSProtocolError && cause.type === 'INVALID_REQUEST'
 }
 
 function entriesOf(configs: Record<string, string>): { name: string; value: string }[] {

@@ -1,9 +1,6 @@
-import kafkajs from 'kafkajs'
 import { batching } from '../../core/batching.js'
 import { type ErrorCode, RelayError } from '../../core/errors.js'
 import { pause } from '../../core/time-limit.js'
-import { AdminSession } from './admin-session.js'
-import type { KafkaClients } from './client.js'
 import { judge } from './errors.js'
 import { errorOfCode, type Metadata } from './link.js'
 import type { Nodes } from './nodes.js'
@@ -29,7 +26,6 @@ interface Layout {
 /** What the cluster says about its topics, cached. */
 export class Topics {
   readonly #settings: KafkaSettings
-  readonly #admin: AdminSession
   readonly #nodes: Nodes
   readonly #layouts = new Map<string, Layout>()
   readonly #lookups = new Map<string, Promise<number>>()
@@ -38,10 +34,9 @@ export class Topics {
   readonly #question = batching(QUESTION_MAX, (topics: string[]) => this.#ask(topics, false))
   readonly #creation = batching(QUESTION_MAX, (topics: string[]) => this.#ask(topics, true))
 
-  constructor(settings: KafkaSettings, clients: KafkaClients, nodes: Nodes) {
+  constructor(settings: KafkaSettings, nodes: Nodes) {
     this.#settings = settings
     this.#nodes = nodes
-    this.#admin = new AdminSession(settings, clients)
   }
 
   /** Number of partitions as last heard; refreshed in the background when old. */
@@ -76,15 +71,10 @@ export class Topics {
 
   /** The topic's `max.message.bytes`, if this client may read it. */
   async messageLimit(topic: string): Promise<string | undefined> {
-    const configNames = ['max.message.bytes']
     try {
-      const { resources } = await this.#admin.ask('reading the settings of a topic', (admin) =>
-        admin.describeConfigs({
-          includeSynonyms: false,
-          resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames }],
-        }),
-      )
-      return resources[0]?.configEntries[0]?.configValue
+      const link = await this.#nodes.any()
+      const [limit] = await link.topicConfigs(topic, ['max.message.bytes'])
+      return limit?.configValue
     } catch {
       return undefined
     }
@@ -92,7 +82,8 @@ export class Topics {
 
   /** Connects, logs in and reads the cluster's metadata. @throws RelayError */
   async check(): Promise<void> {
-    await this.#admin.ask('reading the metadata of the cluster', (admin) => admin.describeCluster())
+    const link = await this.#nodes.any()
+    await link.metadata([], false)
   }
 
   async #lookup(topic: string): Promise<number> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -17,6 +18,7 @@ import {
   withAdmin,
 } from '../../helpers/kafka.js'
 import { runKafkaJava } from '../../helpers/kafka-java.js'
+import { kafkaOperator } from '../../helpers/kafka-operator.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 const KEYS = 16
@@ -55,10 +57,13 @@ test('leaders that move to other brokers in the middle of a run', async (t) => {
 })
 
 test('a broker killed in the middle of a run', async (t) => {
+  const operator = kafkaOperator(t, cluster.bootstrapServers)
   const topic = await createTopic(cluster.bootstrapServers, { partitions: 3 })
   const strict = await createTopic(cluster.bootstrapServers, { config: { 'min.insync.replicas': '3' } })
   const strictConnection = kafkaConnection(t, cluster.bootstrapServers, { requestTimeoutMs: 1000 })
   await strictConnection.publish(message(strict, 'before'))
+  const spread = `test-${randomUUID()}`
+  await operator.createTopic({ topic: spread, partitions: 3, replicationFactor: 1, configs: {} })
   const victim = (await partitionsOf(topic))[0]?.leader ?? 0
   const run = publishSeries(t, topic)
   await run.goesOn()
@@ -90,6 +95,25 @@ test('a broker killed in the middle of a run', async (t) => {
     assert.equal(error.code, 'BROKER_UNAVAILABLE')
     assert.equal(error.outcome, 'failed')
     assert.match(error.message, /fewer in-sync replicas than required/)
+  })
+
+  await t.test('leaves a partition that only it had without a leader, as operators see', async () => {
+    const { partitions } = await operator.describeTopic(spread)
+    assert.deepEqual(partitions.map(({ leader, replicas }) => (leader === null ? replicas : 'led')).sort(), [
+      [String(victim)],
+      'led',
+      'led',
+    ])
+    assert.ok((await operator.listTopics()).some((each) => each.topic === spread))
+  })
+
+  await t.test('holds up only the messages of that partition', async () => {
+    const outcomes = await Promise.allSettled(
+      [0, 1, 2].map((partition) => strictConnection.publish(message(spread, 'x', { partition }))),
+    )
+    const [refused, ...others] = outcomes.filter(({ status }) => status === 'rejected')
+    assert.match(failure(refused).message, /has no leader/)
+    assert.equal(others.length, 0)
   })
 
   await t.test('lets that topic take messages again once it is back', async () => {
