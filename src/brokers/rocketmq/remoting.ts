@@ -1,9 +1,9 @@
-import { format } from 'node:util'
-import MQClientAPI from 'ali-ons/lib/mq_client_api.js'
+import type MQClientAPI from 'ali-ons/lib/mq_client_api.js'
 import { RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { remotingError } from './errors.js'
 import type { CheckedMessage } from './message.js'
+import { closeClient, openClient } from './remoting-client.js'
 import { type RocketmqSettings, withNamespace } from './settings.js'
 import { byBrokerAndId, type Queue, type Route, type Stored, type Wire } from './wire.js'
 
@@ -26,18 +26,8 @@ export class RemotingWire implements Wire<Queue> {
   readonly #client: MQClientAPI
 
   constructor(settings: RocketmqSettings, log: Log) {
-    const { addresses, accessKey, secretKey, connectTimeoutMs } = settings
     this.#settings = settings
-    this.#client = new MQClientAPI({
-      nameSrv: addresses,
-      httpclient: {},
-      logger: quiet(log),
-      connectTimeout: connectTimeoutMs,
-      ...(accessKey && secretKey && { accessKey, secretKey }),
-    })
-    this.#client.on('error', (error) =>
-      log.debug('a connection to RocketMQ failed', { error: String(error) }),
-    )
+    this.#client = openClient(settings, log)
   }
 
   async route(topic: string, timeoutMs: number): Promise<Route<Queue>> {
@@ -104,10 +94,7 @@ export class RemotingWire implements Wire<Queue> {
   }
 
   async close(): Promise<void> {
-    await this.#client.ready()
-    await this.#client.close()
-    // Closing removes all listeners, and an error event nobody listens to ends the process.
-    this.#client.on('error', () => undefined)
+    await closeClient(this.#client)
   }
 
   async #askForRoute(topic: string, timeoutMs: number): Promise<RouteData> {
@@ -186,10 +173,4 @@ function encodeProperties(message: CheckedMessage): string {
   if (deliverAt !== undefined) add('TIMER_DELIVER_MS', String(deliverAt))
   if (messageGroup !== undefined) add('__SHARDINGKEY', messageGroup)
   return text
-}
-
-/** What the library has to tell also arrives as errors of its calls, so its log is for debugging only. */
-function quiet(log: Log) {
-  const debug = (...args: unknown[]) => log.debug(format(...args))
-  return { debug, info: debug, warn: debug, error: debug }
 }
