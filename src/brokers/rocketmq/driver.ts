@@ -1,8 +1,10 @@
 import type { BrokerDriver } from '../broker.js'
+import { subscribe } from './consume/subscribe.js'
 import { RocketmqConnection } from './connection.js'
 import { GrpcWire } from './grpc.js'
 import { RemotingWire } from './remoting.js'
-import { parseSettings, type RocketmqSettings, settingsSchema } from './settings.js'
+import { parseSettings, type RocketmqSettings } from './settings.js'
+import { rocketmqSettingsSchema } from './settings-schema.js'
 
 export function createRocketmqDriver(): BrokerDriver<RocketmqSettings> {
   return {
@@ -10,12 +12,13 @@ export function createRocketmqDriver(): BrokerDriver<RocketmqSettings> {
     taskType: 'RocketMQ Producer',
     inputs: ['keys', 'tag', 'properties', 'delayLevel', 'deliverAt', 'messageGroup', 'producerGroup'],
     acceptsNull: false,
-    settings: settingsSchema,
+    settings: rocketmqSettingsSchema,
     parse: parseSettings,
     connect(settings, context) {
       return settings.protocol === 'remoting'
         ? new RocketmqConnection(new RemotingWire(settings, context.log), settings, context)
         : new RocketmqConnection(new GrpcWire(settings, context.log), settings, context)
     },
+    subscribe,
   }
 }
