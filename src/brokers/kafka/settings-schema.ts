@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { commonSettings } from '../common-settings.js'
 import { tlsSchema } from '../tls.js'
 
 const optionalText = (title: string, description: string) =>
@@ -122,16 +123,7 @@ export const kafkaSettingsSchema = Type.Object(
       minimum: 1000,
       maximum: 64 * 1024 * 1024,
     }),
-    maxMessagesPerSecond: Type.Optional(
-      Type.Number({
-        title: 'Rate limit',
-        description:
-          'Most messages a second that each worker publishes through this adapter. What is above waits for its turn, up to a second in the worker, then in the engine, without using up a retry. Default: no limit.',
-        unit: 'messages/s',
-        minimum: 0.01,
-        maximum: 1_000_000,
-      }),
-    ),
+    ...commonSettings,
     connectionTimeoutMs: Type.Integer({
       title: 'Connection timeout',
       description: 'Longest time to open a connection.',

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { commonSettings } from '../common-settings.js'
 import { tlsSchema } from '../tls.js'
 import { DEFAULT_DELAY_LEVELS } from './delay-levels.js'
 
@@ -115,16 +116,7 @@ export const rocketmqSettingsSchema = Type.Object(
       default: DEFAULT_DELAY_LEVELS,
       minLength: 1,
     }),
-    maxMessagesPerSecond: Type.Optional(
-      Type.Number({
-        title: 'Rate limit',
-        description:
-          'Most messages a second that each worker publishes through this adapter. What is above waits for its turn, up to a second in the worker, then in the engine, without using up a retry. Default: no limit.',
-        unit: 'messages/s',
-        minimum: 0.01,
-        maximum: 1_000_000,
-      }),
-    ),
+    ...commonSettings,
     consumeThreadMin: threads(
       'Fewest consumer threads',
       'Must not be above the most; nothing waits idle here, so it has no further effect.',
