@@ -1,12 +1,12 @@
 import type { BrokerDriver } from '../broker.js'
-import { subscribe } from './consume/subscribe.js'
 import { RocketmqConnection } from './connection.js'
+import { subscribe } from './consume/subscribe.js'
 import { GrpcWire } from './grpc.js'
 import { RemotingWire } from './remoting.js'
 import { parseSettings, type RocketmqSettings } from './settings.js'
 import { rocketmqSettingsSchema } from './settings-schema.js'
 
-export function createRocketmqDriver(): BrokerDriver<RocketmqSettings> {
+export function createRocketmqDriver() {
   return {
     kind: 'rocketmq',
     taskType: 'RocketMQ Producer',
@@ -20,5 +20,5 @@ export function createRocketmqDriver(): BrokerDriver<RocketmqSettings> {
         : new RocketmqConnection(new GrpcWire(settings, context.log), settings, context)
     },
     subscribe,
-  }
+  } satisfies BrokerDriver<RocketmqSettings>
 }
