@@ -1,7 +1,7 @@
 import kafkajs, { type Admin } from 'kafkajs'
 import { RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
-import type { BrokerOperator, TopicConfig, TopicDescription } from '../operator.js'
+import type { BrokerOperator, PartitionDescription, TopicConfig } from '../operator.js'
 import { aclOf, entryOf, filterOf } from './acls.js'
 import { AdminSession } from './admin-session.js'
 import type { KafkaClients } from './client.js'
@@ -22,7 +22,7 @@ export function createKafkaOperator(
   const ask = <T>(doing: string, question: (admin: Admin) => Promise<T>) => session.ask(doing, question)
   const servers = settings.bootstrapServers.join(',')
 
-  async function partitionsOf(topic: string): Promise<TopicDescription['partitions']> {
+  async function partitionsOf(topic: string): Promise<PartitionDescription[]> {
     const { topics } = await ask(`looking up topic ${topic}`, (admin) =>
       admin.fetchTopicMetadata({ topics: [topic] }),
     ).catch((error: unknown) => {
@@ -87,7 +87,8 @@ export function createKafkaOperator(
       return { topic, partitions: await partitionsOf(topic), configs: await configsOf(topic) }
     },
 
-    async createTopic({ topic, partitions, replicationFactor, configs }) {
+    async createTopic({ topic, partitions, replicationFactor, type, configs }) {
+      refuseOfRocketmq('type', type)
       const isNew = await ask(`creating topic ${topic}`, (admin) =>
         admin.createTopics({
           topics: [
@@ -171,6 +172,8 @@ export function createKafkaOperator(
     },
 
     async consume(request, onMessage) {
+      refuseOfRocketmq('tags', request.tags)
+      refuseOfRocketmq('broker', request.broker)
       const partitions = (await partitionsOf(request.topic)).map(({ partition }) => partition)
       await consume({ request, partitions, onMessage, ask, clients, settings, log })
     },
@@ -185,4 +188,10 @@ function entriesOf(configs: Record<string, string>): { name: string; value: stri
 
 function by<T>(key: (item: T) => string): (a: T, b: T) => number {
   return (a, b) => (key(a) < key(b) ? -1 : 1)
+}
+
+/** @throws RelayError NOT_SUPPORTED */
+function refuseOfRocketmq(what: string, value: unknown): void {
+  if (value === undefined) return
+  throw new RelayError('NOT_SUPPORTED', `${what} belongs to RocketMQ, and Kafka has none: leave it out`)
 }

@@ -2,6 +2,7 @@ import type { BrokerDriver } from '../broker.js'
 import { RocketmqConnection } from './connection.js'
 import { subscribe } from './consume/subscribe.js'
 import { GrpcWire } from './grpc.js'
+import { createRocketmqOperator } from './operator.js'
 import { RemotingWire } from './remoting.js'
 import { parseSettings, type RocketmqSettings } from './settings.js'
 import { rocketmqSettingsSchema } from './settings-schema.js'
@@ -19,6 +20,7 @@ export function createRocketmqDriver() {
         ? new RocketmqConnection(new RemotingWire(settings, context.log), settings, context)
         : new RocketmqConnection(new GrpcWire(settings, context.log), settings, context)
     },
+    operate: (settings, context) => createRocketmqOperator(settings, context.log),
     subscribe,
   } satisfies BrokerDriver<RocketmqSettings>
 }
