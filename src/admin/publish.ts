@@ -7,10 +7,13 @@ import { type AdapterAdmin, failureOf } from './adapter-admin.js'
 const REQUEST_CAP = 8192
 
 /** A message as a person gives it: bytes go out as they are, whatever the adapter's serialization. */
-export type AdminMessage = Pick<
-  OutboundMessage,
-  'topic' | 'value' | 'key' | 'headers' | 'partition' | 'timestamp'
->
+export type AdminMessage = Pick<OutboundMessage, 'topic' | 'value' | 'headers' | (typeof FIELDS)[number]>
+
+/** What not every kind of broker has a place for. */
+const FIELDS = [
+  ...(['key', 'partition', 'timestamp'] as const),
+  ...(['tag', 'keys', 'delayLevel', 'deliverAt', 'messageGroup', 'producerGroup'] as const),
+] as const
 
 export type Published = { requestId: string } & ({ receipt: Receipt } | { error: RelayError })
 
@@ -59,7 +62,7 @@ function assertPublishable({ adapter, driver }: AdapterAdmin, messages: readonly
       `adapter "${adapter.name}" is disabled: enable it first with \`bpmn-relay adapter enable\``,
     )
   }
-  for (const field of ['key', 'partition', 'timestamp'] as const) {
+  for (const field of FIELDS) {
     const isGiven = messages.some((message) => message[field] !== undefined)
     if (isGiven && !driver.inputs.includes(field)) {
       throw new RelayError('INPUT_INVALID', `messages of kind ${driver.kind} have no ${field}: leave it out`)
@@ -73,13 +76,12 @@ function assertPublishable({ adapter, driver }: AdapterAdmin, messages: readonly
   }
 }
 
-function requestText({ key, value, headers, partition, timestamp }: AdminMessage): string {
+function requestText({ topic: _topic, key, value, headers, ...fields }: AdminMessage): string {
   const names = Object.keys(headers)
   return JSON.stringify({
     ...(key != null && { key: key.toString() }),
     ...(names.length > 0 && { headers: names }),
-    partition,
-    timestamp,
+    ...fields,
     message: value === null ? null : value.toString().slice(0, REQUEST_CAP),
   })
 }

@@ -19,7 +19,13 @@ export function addConsumeCommand(program: Command): void {
       'earliest, latest, an offset, or a time: 2026-01-31T08:00:00Z, or 30m, 1h, 7d ago (default: earliest; with --follow latest)',
       parsePosition,
     )
-    .option('--partition <number>', 'of this partition only', wholeNumber(0, MOST_PARTITION))
+    .option(
+      '--partition <number>',
+      'of this partition (RocketMQ: queue) only',
+      wholeNumber(0, MOST_PARTITION),
+    )
+    .option('--broker <name>', 'RocketMQ: of the queues of this broker only')
+    .option('--tag <tag...>', 'RocketMQ: with one of these tags only')
     .option('--max <count>', 'at most so many', wholeNumber(1, MOST))
     .option('--follow', 'wait for more at the end, until Ctrl-C')
     .option('--format <format>', 'value, json, or a text with tokens as kcat has them', parseMessageFormat)
@@ -32,7 +38,8 @@ with %t topic, %p partition, %o offset, %T timestamp, %k key, %K its length, %s 
 Examples:
   bpmn-relay consume --adapter orders-kafka --topic orders --from 1h --format json | jq .value
   bpmn-relay consume --adapter orders-kafka --topic orders --partition 0 --from 42 --max 1
-  bpmn-relay consume --adapter orders-kafka --topic orders --follow --format '%p %o %k: %s\\n'`,
+  bpmn-relay consume --adapter orders-kafka --topic orders --follow --format '%p %o %k: %s\\n'
+  bpmn-relay consume --adapter orders-rocketmq --topic orders --tag created paid --format json`,
     )
     .action(consume)
 }
@@ -55,13 +62,23 @@ interface ConsumeOptions {
   topic: string
   from?: StartPosition
   partition?: number
+  broker?: string
+  tag?: string[]
   max?: number
   follow?: true
   format?: MessageFormat
 }
 
 async function consume(options: ConsumeOptions, command: Command): Promise<void> {
-  const { topic, partition, max, follow = false, format = parseMessageFormat('value') } = options
+  const {
+    topic,
+    partition,
+    broker,
+    tag: tags,
+    max,
+    follow = false,
+    format = parseMessageFormat('value'),
+  } = options
   const from = options.from ?? { at: follow ? 'latest' : 'earliest' }
   if (from.at === 'latest' && !follow) {
     command.error('error: from the latest on there is nothing yet: add --follow to wait for it')
@@ -77,7 +94,7 @@ async function consume(options: ConsumeOptions, command: Command): Promise<void>
   })
   await withAdapterAdmin(options.adapter, async (admin) => {
     const read = admin.can('consume')
-    await read({ topic, from, partition, max, follow, signal: stopping.signal }, (message) =>
+    await read({ topic, from, partition, broker, tags, max, follow, signal: stopping.signal }, (message) =>
       process.stdout.write(format(message)),
     )
   })

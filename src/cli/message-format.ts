@@ -74,7 +74,7 @@ function jsonOf({ key, value, headers, ...place }: ConsumedMessage): Record<stri
 }
 
 /** Text where the bytes are text, else as tasks give bytes: `{"base64": "…"}`. */
-function shown(bytes: Buffer | string | null): unknown {
+export function shown(bytes: Buffer | string | null): unknown {
   if (bytes === null || typeof bytes === 'string') return bytes
   const text = bytes.toString()
   return Buffer.from(text).equals(bytes) ? text : { base64: bytes.toString('base64') }

@@ -8,6 +8,16 @@ import { batching } from '../core/batching.js'
 import { messageOf, RelayError, toRelayError } from '../core/errors.js'
 import { collectPairs, parseTimestamp, wholeNumber } from './arguments.js'
 import { withAdapterAdmin } from './context.js'
+import {
+  DELAY_LEVEL,
+  DELIVER_AT,
+  KEYS,
+  MESSAGE_GROUP,
+  PRODUCER_GROUP,
+  type RocketmqOptions,
+  rocketmqFields,
+  TAG,
+} from './rocketmq-options.js'
 
 /** Lines that go out together at most; reading waits while so many are on their way. */
 const BATCH = 500
@@ -33,6 +43,12 @@ export function addProduceCommand(program: Command): void {
       'milliseconds since 1970 or an ISO 8601 time (default: now)',
       parseTimestamp,
     )
+    .addOption(KEYS)
+    .addOption(TAG)
+    .addOption(DELAY_LEVEL)
+    .addOption(DELIVER_AT)
+    .addOption(MESSAGE_GROUP)
+    .addOption(PRODUCER_GROUP)
     .option('--file <file>', 'one message: the bytes of this file')
     .option('--tombstone', 'one message without a value, which deletes its key from a compacted topic')
     .option('--json', 'one JSON object a message: where it is, or why it is not')
@@ -45,12 +61,13 @@ x-request-id and a row in the audit log. Reading stops at the first message that
 Examples:
   echo '{"order": 1}' | bpmn-relay produce --adapter orders-kafka --topic orders --key 1 --header source=console
   bpmn-relay produce --adapter orders-kafka --topic orders < orders.jsonl
-  bpmn-relay produce --adapter orders-kafka --topic customers --key 42 --tombstone`,
+  bpmn-relay produce --adapter orders-kafka --topic customers --key 42 --tombstone
+  bpmn-relay produce --adapter orders-rocketmq --topic orders --tag created --keys 1 eu < orders.jsonl`,
     )
     .action(produce)
 }
 
-interface ProduceOptions {
+interface ProduceOptions extends RocketmqOptions {
   adapter: string
   topic: string
   key?: string
@@ -73,6 +90,7 @@ async function produce(options: ProduceOptions, command: Command): Promise<void>
     ...(key !== undefined && { key: Buffer.from(key) }),
     ...(partition !== undefined && { partition }),
     ...(timestamp !== undefined && { timestamp }),
+    ...rocketmqFields(options),
   })
   const single = tombstone ? null : file === undefined ? undefined : await contentOf(file)
   await withAdapterAdmin(options.adapter, async (admin) => {
@@ -159,10 +177,15 @@ function summary(topic: string, published: readonly Receipt[]): string {
     case 'kafka':
       return `Published to topic ${topic}: partition ${only.partition}, offset ${only.offset ?? 'unknown'}.`
     case 'rocketmq':
-      return `Published to topic ${topic}: message ${only.messageId}.`
+      return `Published to topic ${topic}: message ${only.messageId}${queueText(only)}.`
   }
 }
 
 function countOf(count: number): string {
   return count === 1 ? '1 message is' : `${count} messages are`
+}
+
+function queueText({ queueId, queueOffset }: Extract<Receipt, { kind: 'rocketmq' }>): string {
+  const queue = queueId === null ? '' : `, queue ${queueId}`
+  return queueOffset === null ? queue : `${queue}, offset ${queueOffset}`
 }
