@@ -7,7 +7,7 @@ export interface Source {
   /** Consumer group: its members share the messages, and its offsets outlive them. */
   group: string
   /** At least one. */
-  topics: TopicSelection[]
+  topics: readonly TopicSelection[]
   /** Default: `clustering`. */
   mode?: ConsumeMode | undefined
   /** Default: `none`. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { InboundMessage, MessageHandler, Source, Subscription } from '../../src/brokers/subscription.js'
+import { consume, Gate, newGroup, textOf } from '../helpers/consuming.js'
 import { deadAddress } from '../helpers/unwell-servers.js'
 import { waitFor } from '../helpers/wait-for.js'
 import { failure, settled } from './broker-contract.js'
@@ -27,7 +28,7 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
   describe(`${broker.name} subscription`, { concurrency: true }, () => {
     test('hands over a message with its value, headers, topic and place', async (t) => {
       const topic = await broker.newTopic()
-      const { messages } = await consuming(t, broker, { topics: [{ topic }] })
+      const { messages } = await consume(t, broker.subscribe, { topics: [{ topic }] })
 
       await broker.publish(topic, ['hello'])
 
@@ -42,7 +43,7 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
 
     test('hands over each of 300 messages once, whatever queue it is in', async (t) => {
       const topic = await broker.newTopic()
-      const { messages } = await consuming(t, broker, { topics: [{ topic }] })
+      const { messages } = await consume(t, broker.subscribe, { topics: [{ topic }] })
       const values = Array.from({ length: 300 }, (_, i) => `${i}`)
 
       await broker.publish(topic, values)
@@ -54,7 +55,7 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
 
     test('hands a message whose handler rejects over again, and the others only once', async (t) => {
       const topic = await broker.newTopic()
-      const { messages } = await consuming(t, broker, { topics: [{ topic }] }, (message) => {
+      const { messages } = await consume(t, broker.subscribe, { topics: [{ topic }] }, (message) => {
         if (textOf(message) === 'bad' && message.attempt === 1) throw new Error('not yet')
       })
 
@@ -73,13 +74,13 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
     test('goes on where the last member of the group stopped', async (t) => {
       const topic = await broker.newTopic()
       const group = newGroup()
-      const first = await consuming(t, broker, { group, topics: [{ topic }] })
+      const first = await consume(t, broker.subscribe, { group, topics: [{ topic }] })
       await broker.publish(topic, ['one', 'two'])
       await waitFor('the first two', () => first.messages.length === 2)
       await first.subscription.close()
       await broker.publish(topic, ['three'])
 
-      const second = await consuming(t, broker, { group, topics: [{ topic }] })
+      const second = await consume(t, broker.subscribe, { group, topics: [{ topic }] })
 
       await waitFor('the third', () => second.messages.length > 0)
       assert.deepEqual(second.messages.map(textOf), ['three'])
@@ -88,14 +89,14 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
     test('hands a message that was not handled in time for the close to the next member', async (t) => {
       const topic = await broker.newTopic()
       const group = newGroup()
-      const first = await consuming(t, broker, { group, topics: [{ topic }] }, () => {
+      const first = await consume(t, broker.subscribe, { group, topics: [{ topic }] }, () => {
         throw new Error('never')
       })
       await broker.publish(topic, ['unloved'])
       await waitFor('the first attempt', () => first.messages.length > 0)
       await first.subscription.close()
 
-      const second = await consuming(t, broker, { group, topics: [{ topic }] })
+      const second = await consume(t, broker.subscribe, { group, topics: [{ topic }] })
 
       await waitFor('the second attempt', () => second.messages.length > 0, REDELIVERY_MS)
       assert.deepEqual(second.messages.map(textOf), ['unloved'])
@@ -105,9 +106,9 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
       const topic = await broker.newTopic()
       const gate = new Gate()
       let handled = 0
-      const { messages, subscription } = await consuming(
+      const { messages, subscription } = await consume(
         t,
-        broker,
+        broker.subscribe,
         { topics: [{ topic }], concurrency: 2 },
         async () => {
           await gate.opened
@@ -129,9 +130,9 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
     test('runs as many handlers at a time as it may, and no more', async (t) => {
       const topic = await broker.newTopic()
       const gate = new Gate()
-      const { subscription, messages } = await consuming(
+      const { subscription, messages } = await consume(
         t,
-        broker,
+        broker.subscribe,
         { topics: [{ topic }], concurrency: 3 },
         () => gate.opened,
       )
@@ -177,12 +178,12 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
 
     test('hands nothing over while it is paused, and everything after that', async (t) => {
       const topic = await broker.newTopic()
-      const { messages, subscription } = await consuming(t, broker, { topics: [{ topic }] })
+      const { messages, subscription } = await consume(t, broker.subscribe, { topics: [{ topic }] })
       await broker.publish(topic, ['before'])
       await waitFor('the first', () => messages.length === 1)
       subscription.pause()
       await broker.publish(topic, ['during'])
-      const other = await consuming(t, broker, { topics: [{ topic }], from: { at: 'latest' } })
+      const other = await consume(t, broker.subscribe, { topics: [{ topic }], from: { at: 'latest' } })
       await broker.publish(topic, ['witness'])
       await waitFor('the witness', () => other.messages.some((message) => textOf(message) === 'witness'))
       assert.equal(messages.length, 1)
@@ -196,12 +197,17 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
       const topic = await broker.newTopic(true)
       const keys = ['a', 'b', 'c']
       const failed = new Set<string>()
-      const { messages } = await consuming(t, broker, { topics: [{ topic }], order: 'key' }, (message) => {
-        const value = textOf(message)
-        if (!value.endsWith('-3') || failed.has(value)) return
-        failed.add(value)
-        throw new Error('once')
-      })
+      const { messages } = await consume(
+        t,
+        broker.subscribe,
+        { topics: [{ topic }], order: 'key' },
+        (message) => {
+          const value = textOf(message)
+          if (!value.endsWith('-3') || failed.has(value)) return
+          failed.add(value)
+          throw new Error('once')
+        },
+      )
 
       await Promise.all(
         keys.map((key) =>
@@ -226,9 +232,9 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
     test('shares the messages of a group between its members, and gives them all to another group', async (t) => {
       const topic = await broker.newTopic()
       const group = newGroup()
-      const one = await consuming(t, broker, { group, topics: [{ topic }] })
-      const two = await consuming(t, broker, { group, topics: [{ topic }] })
-      const other = await consuming(t, broker, { topics: [{ topic }] })
+      const one = await consume(t, broker.subscribe, { group, topics: [{ topic }] })
+      const two = await consume(t, broker.subscribe, { group, topics: [{ topic }] })
+      const other = await consume(t, broker.subscribe, { topics: [{ topic }] })
       // Until the members have agreed on who has what, both may get a message.
       await waitFor('both to have a share', async () => {
         await broker.publish(
@@ -289,8 +295,8 @@ function describePositions(broker: SubscribingBroker): void {
   test('begins at the earliest message, or behind the latest, where the group has no offset', async (t) => {
     const topic = await broker.newTopic()
     await broker.publish(topic, ['old'])
-    const earliest = await consuming(t, broker, { topics: [{ topic }], from: { at: 'earliest' } })
-    const latest = await consuming(t, broker, { topics: [{ topic }], from: { at: 'latest' } })
+    const earliest = await consume(t, broker.subscribe, { topics: [{ topic }], from: { at: 'earliest' } })
+    const latest = await consume(t, broker.subscribe, { topics: [{ topic }], from: { at: 'latest' } })
 
     await broker.publish(topic, ['new'])
 
@@ -306,7 +312,10 @@ function describePositions(broker: SubscribingBroker): void {
     const time = await waitFor('the clock to go on', () => Date.now() > between && between)
     await broker.publish(topic, ['new'], 'one-queue')
 
-    const { messages } = await consuming(t, broker, { topics: [{ topic }], from: { at: 'time', time } })
+    const { messages } = await consume(t, broker.subscribe, {
+      topics: [{ topic }],
+      from: { at: 'time', time },
+    })
 
     await waitFor('the new one', () => messages.length > 0)
     assert.deepEqual(messages.map(textOf), ['new'])
@@ -314,7 +323,7 @@ function describePositions(broker: SubscribingBroker): void {
 
   test('goes back to the start when told so, and on from there', async (t) => {
     const topic = await broker.newTopic()
-    const { messages, subscription } = await consuming(t, broker, { topics: [{ topic }] })
+    const { messages, subscription } = await consume(t, broker.subscribe, { topics: [{ topic }] })
     await broker.publish(topic, ['a', 'b', 'c'])
     await waitFor('all messages', () => messages.length === 3)
 
@@ -326,7 +335,7 @@ function describePositions(broker: SubscribingBroker): void {
 
   test('tells of each queue what is not consumed yet', async (t) => {
     const topic = await broker.newTopic()
-    const { messages, subscription } = await consuming(t, broker, { topics: [{ topic }] })
+    const { messages, subscription } = await consume(t, broker.subscribe, { topics: [{ topic }] })
     await broker.publish(topic, ['a', 'b'])
     await waitFor('both', () => messages.length === 2)
     subscription.pause()
@@ -344,7 +353,7 @@ function describePositions(broker: SubscribingBroker): void {
 
   test('pauses one queue alone', async (t) => {
     const topic = await broker.newTopic()
-    const { messages, subscription } = await consuming(t, broker, { topics: [{ topic }] })
+    const { messages, subscription } = await consume(t, broker.subscribe, { topics: [{ topic }] })
     const held = await subscription.positions()
     const paused = held.slice(1)
     subscription.pause(paused)
@@ -360,41 +369,4 @@ function describePositions(broker: SubscribingBroker): void {
     subscription.resume(paused)
     await waitFor('the others', () => messages.length === 40)
   })
-}
-
-export function newGroup(): string {
-  return `test-${randomUUID()}`
-}
-
-export function textOf(message: InboundMessage): string {
-  return String(message.value)
-}
-
-/** A promise that somebody else resolves. */
-export class Gate {
-  open: () => void = () => undefined
-  readonly opened = new Promise<void>((resolve) => {
-    this.open = resolve
-  })
-}
-
-/** Consumes into a list, which holds a message before its handler decides about it. */
-async function consuming(
-  t: TestContext,
-  broker: SubscribingBroker,
-  source: Partial<Source> & Pick<Source, 'topics'>,
-  handle: (message: InboundMessage) => unknown = () => undefined,
-): Promise<{ messages: InboundMessage[]; subscription: Subscription }> {
-  const messages: InboundMessage[] = []
-  const subscription = await broker.subscribe(
-    { group: newGroup(), from: { at: 'latest' }, ...source },
-    async (batch) => {
-      for (const message of batch) {
-        messages.push(message)
-        await handle(message)
-      }
-    },
-  )
-  t.after(() => subscription.close())
-  return { messages, subscription }
 }

@@ -100,8 +100,8 @@ export class RemotingMember implements Subscription {
   async start(): Promise<void> {
     await this.#ownRoutes()
     await this.#checkExpressions()
-    await this.#join()
-    this.#loops = Promise.all([this.#keepJoined(), this.#keepCommitted()])
+    const isComplete = await this.#join()
+    this.#loops = Promise.all([this.#keepJoined(isComplete), this.#keepCommitted()])
   }
 
   pause(queues?: readonly QueueId[]): void {
@@ -172,8 +172,8 @@ export class RemotingMember implements Subscription {
     await this.#requests.close()
   }
 
-  async #keepJoined(): Promise<void> {
-    let isComplete = true
+  async #keepJoined(wasComplete: boolean): Promise<void> {
+    let isComplete = wasComplete
     while (!this.#stop.signal.aborted) {
       await this.#bell.wait(isComplete ? JOIN_EVERY_MS : JOIN_AGAIN_MS)
       if (this.#stop.signal.aborted) return
@@ -370,15 +370,21 @@ export class RemotingMember implements Subscription {
     }
     // The others wait for the lock, so that its order holds across members.
     this.#releasing.add(key)
-    void this.#withinBudget(pulled.idle())
-      .then(() => this.#commit(pulled))
-      .then(() => this.#unlock(pulled.queue))
-      .catch((error: unknown) => this.#log.debug('giving up a queue failed', { error: String(error) }))
-      .finally(() => {
-        pulled.drop()
-        this.#dispatcher.remove(pulled)
-        this.#releasing.delete(key)
-      })
+    void this.#handOver(pulled).finally(() => {
+      this.#dispatcher.remove(pulled)
+      this.#releasing.delete(key)
+    })
+  }
+
+  async #handOver(pulled: PulledQueue): Promise<void> {
+    await this.#withinBudget(pulled.idle())
+    // What is not committed comes again, but a lock that stays would keep the queue from everybody for a minute.
+    for (const step of [() => this.#commit(pulled), () => this.#unlock(pulled.queue)]) {
+      await step().catch((error: unknown) =>
+        this.#log.debug('giving up a queue failed', { ...pulled.queue, error: String(error) }),
+      )
+    }
+    pulled.drop()
   }
 
   /** Keys of the queues that are locked for this member. Held ones that are not any more are given up at once. */
