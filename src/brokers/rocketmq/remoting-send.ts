@@ -15,6 +15,8 @@ const SEND_BATCH_MESSAGE = 320
 const NUMBERS_BYTES = 20
 const LENGTH_BYTES = 2
 const BODY_LENGTH_AT = 16
+/** Of the properties of a message; Java's largest short number. */
+const MOST_PROPERTY_BYTES = 0x7fff
 
 /** Answers after which the message is stored, by their code. */
 const STORED: Readonly<Record<number, string | undefined>> = {
@@ -73,12 +75,18 @@ export function storedOf(answer: RemotingCommand, count: number): Stored[] {
 
 function encodeInBatch({ message, body }: { message: CheckedMessage; body: Buffer }): Buffer[] {
   const properties = Buffer.from(encodeProperties(message))
+  if (properties.length > MOST_PROPERTY_BYTES) {
+    throw new RelayError(
+      'BROKER_REFUSED',
+      `message ${message.id} has ${properties.length} bytes of properties`,
+    )
+  }
   // Magic code, checksum and flag stay 0: the broker sets its own.
   const numbers = Buffer.alloc(NUMBERS_BYTES)
   numbers.writeInt32BE(NUMBERS_BYTES + body.length + LENGTH_BYTES + properties.length)
   numbers.writeInt32BE(body.length, BODY_LENGTH_AT)
   const length = Buffer.alloc(LENGTH_BYTES)
-  length.writeUInt16BE(properties.length)
+  length.writeInt16BE(properties.length)
   return [numbers, body, length, properties]
 }
 
