@@ -7,6 +7,7 @@ import type { StackAddresses } from '../src/stack/stack.js'
 
 export const KAFKA_ADAPTER = 'bench-kafka'
 export const ROCKETMQ_ADAPTER = 'bench-rocketmq'
+export const ROCKETMQ_GRPC_ADAPTER = 'bench-rocketmq-grpc'
 
 /** A database of its own with the schema and one adapter of each kind, all switches as by default. */
 export async function createDatabase(
@@ -26,6 +27,12 @@ export async function createDatabase(
     name: ROCKETMQ_ADAPTER,
     kind: 'rocketmq',
     address: servers.rocketmq.nameServer,
+  })
+  await store.createAdapter({
+    name: ROCKETMQ_GRPC_ADAPTER,
+    kind: 'rocketmq',
+    address: servers.rocketmq.proxyEndpoint,
+    settings: { protocol: 'grpc' },
   })
   await database.close()
   return {

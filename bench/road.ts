@@ -52,7 +52,12 @@ async function runPart(part: Part, bench: Bench): Promise<void> {
   const topic = () => createTopic(bootstrapServers, `bench-road-${randomUUID()}`)
   const common = { databaseUrl, bootstrapServers, bytes, keyed, maxInFlight: MAX_IN_FLIGHT }
   const children = await Promise.all([
-    Child.start('road-relay', { ...common, topic: relayTopic, adapter: KAFKA_ADAPTER }),
+    Child.start('road-relay', {
+      ...common,
+      taskType: 'Kafka Producer',
+      topic: relayTopic,
+      adapter: KAFKA_ADAPTER,
+    }),
     Child.start('road-raw', { ...common, topic: await topic() }),
     Child.start('road-shared', { ...common, topic: await topic() }),
   ])

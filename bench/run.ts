@@ -25,8 +25,9 @@ import { type Benchmark, median } from './benchmark.js'
 import { createDatabase } from './database.js'
 import { engine } from './engine.js'
 import { road } from './road.js'
+import { roadRocketmq } from './road-rocketmq.js'
 
-const BENCHMARKS: Benchmark[] = [engine, road]
+const BENCHMARKS: Benchmark[] = [engine, road, roadRocketmq]
 
 const Addresses = Type.Object({
   postgres: Type.Object({ url: Type.String() }),

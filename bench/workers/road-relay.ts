@@ -10,9 +10,10 @@ import { heapMiB, measured } from '../measure.js'
 import { MemoryEngine } from './memory-engine.js'
 import { orderText } from './message.js'
 
-const { databaseUrl, adapter, topic, bytes, maxInFlight, keyed } = setupOf(
+const { databaseUrl, taskType, adapter, topic, bytes, maxInFlight, keyed } = setupOf(
   Type.Object({
     databaseUrl: Type.String(),
+    taskType: Type.String(),
     adapter: Type.String(),
     topic: Type.String(),
     bytes: Type.Number(),
@@ -50,7 +51,7 @@ function nextJob(deadline: number) {
   const key = keyed ? `,"key":"order-${number}"` : ''
   return {
     key: String(FIRST_KEY + 4 * number),
-    type: 'Kafka Producer',
+    type: taskType,
     processInstanceKey: String(FIRST_KEY + 4 * number - 2),
     processId: 'bench-road',
     processVersion: 1,
