@@ -104,29 +104,15 @@ for (const { protocol, address } of protocols) {
   })
 }
 
-test('delayLevel 2 delays a message by about 5 seconds over remoting', async (t) => {
-  const connection = connect(t, nameServer)
-  const topic = await createTopic(nameServer)
+test('delayLevel 2 delays a message by about 5 seconds over grpc, on a topic of type DELAY', async (t) => {
+  const connection = connect(t, proxyEndpoint, { protocol: 'grpc' })
+  const topic = await createTopic(nameServer, { type: 'DELAY' })
   const published = Date.now()
 
   await connection.publish(message(topic, 'later', { delayLevel: 2 }))
 
   const [read] = await readTopic(nameServer, topic, 1)
-  assert.ok(read && read.storedAt - published >= 4500, `seen after ${Number(read?.storedAt) - published} ms`)
-})
-
-test('the first message of a topic that does not exist makes it over remoting', async (t) => {
-  const connection = connect(t, nameServer)
-  const topic = `test-${randomUUID()}`
-  const values = Array.from({ length: 30 }, (_, i) => `${i}`)
-
-  for (const value of values) await connection.publish(message(topic, value, { messageGroup: 'g' }))
-
-  const read = await readTopic(nameServer, topic, values.length)
-  assert.deepEqual(
-    read.map(({ body }) => String(body)),
-    values,
-  )
+  assert.ok(read && read.storedAt - published >= 4000, `seen after ${Number(read?.storedAt) - published} ms`)
 })
 
 test('a namespace stands before the topic on the broker, not in the receipt', async (t) => {

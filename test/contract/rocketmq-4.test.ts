@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { after, test } from 'node:test'
+import { createRocketmqDriver } from '../../src/brokers/rocketmq/driver.js'
+import { silentLog } from '../../src/core/log.js'
+import { startRocketmq4 } from '../../src/stack/rocketmq.js'
+import { connect, createTopic, readTopic } from '../helpers/rocketmq.js'
+import { describeRemoting } from '../integration/rocketmq/remoting-suite.js'
+import { describeBrokerContract, failure, message, settled } from './broker-contract.js'
+
+const folder = await mkdtemp(path.join(os.tmpdir(), 'rocketmq-4-'))
+const { nameServer, stop } = await startRocketmq4({ folder, onProgress: () => undefined })
+after(async () => {
+  await stop()
+  await rm(folder, { recursive: true })
+})
+const driver = createRocketmqDriver()
+
+describeBrokerContract({
+  name: 'RocketMQ 4.9 (remoting)',
+  address: nameServer,
+  connect: (at = nameServer) =>
+    driver.connect(driver.parse(at, { connectTimeoutMs: 1000, sendTimeoutMs: 1000 }), {
+      adapter: 'contract',
+      log: silentLog,
+    }),
+  newTopic: () => createTopic(nameServer),
+  read: async (topic, count) => (await readTopic(nameServer, topic, count)).map(({ body }) => String(body)),
+})
+
+describeRemoting('4.9', () => nameServer)
+
+test('RocketMQ 4.9 gets no message for an exact delivery time, which it would deliver at once', async (t) => {
+  const topic = await createTopic(nameServer, { queues: 1 })
+  const connection = connect(t, nameServer)
+  const deliverAt = Date.now() + 60_000
+
+  const error = failure(await settled(connection.publish(message(topic, 'later', { deliverAt }))))
+
+  assert.equal(error.code, 'NOT_SUPPORTED')
+  assert.match(
+    error.message,
+    /deliverAt .* RocketMQ 4\.9\.\d+, .*: use delayLevel, or a broker of version 5\.0/,
+  )
+  await connection.publish(message(topic, 'now'))
+  assert.deepEqual(
+    (await readTopic(nameServer, topic, 1)).map(({ body }) => String(body)),
+    ['now'],
+  )
+})
