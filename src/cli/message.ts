@@ -121,7 +121,12 @@ function textOf(message: MessageRecord): string {
     .map(([title, text]) => `  ${title.padEnd(10)}${printable(text)}`)
   const body = shown(value)
   const content = typeof body === 'string' ? body : JSON.stringify(body)
-  return [`Message ${messageId}`, ...lines, `  body      ${value.length === 1 ? '1 byte' : `${value.length} bytes`}`, content].join('\n')
+  return [
+    `Message ${messageId}`,
+    ...lines,
+    `  body      ${value.length === 1 ? '1 byte' : `${value.length} bytes`}`,
+    content,
+  ].join('\n')
 }
 
 /** What others wrote must not steer the terminal. */

@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import os from 'node:os'
 import path from 'node:path'
-import { runJava } from './java.js'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+import { runJava, startJava } from './java.js'
 
 /** The Java client writes its log below the home folder, whatever that is. */
 const FLAGS = [`-Duser.home=${path.join(os.tmpdir(), 'bpmn-relay-test-java')}`]
@@ -35,4 +38,33 @@ export async function produceWithJava(nameServer: string, messages: JavaMessage[
 /** What `mqadmin` prints for the command. */
 export function mqadmin(nameServer: string, command: string, ...args: string[]): Promise<string> {
   return runJava('rocketmq', ADMIN, [command, '-n', nameServer, ...args], { flags: FLAGS })
+}
+
+export interface JavaConsumer {
+  /** Bodies, in the order they came. */
+  bodies: string[]
+  /** Resolves when it has left its group, its offsets written down. */
+  leave(): Promise<void>
+}
+
+/** RocketMQ's own Java consumer, from the first message on; it leaves with the test at the latest. */
+export async function consumeWithJava(
+  t: TestContext,
+  nameServer: string,
+  group: string,
+  topic: string,
+): Promise<JavaConsumer> {
+  const child = await startJava('rocketmq', 'RocketmqConsume.java', [nameServer, group, topic], FLAGS)
+  const closed = once(child, 'close')
+  t.after(() => child.kill('SIGKILL'))
+  child.stderr.resume()
+  const bodies: string[] = []
+  createInterface(child.stdout).on('line', (line) => bodies.push(line))
+  return {
+    bodies,
+    async leave() {
+      child.stdin.end()
+      await closed
+    },
+  }
 }

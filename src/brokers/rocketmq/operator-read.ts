@@ -42,10 +42,16 @@ export async function consume(
   let count = 0
   /** Queues are read side by side, their messages handed over one by one. */
   let turn: Promise<unknown> = Promise.resolve()
+  const aborted = new Promise<undefined>((resolve) => {
+    stopping.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
   await withRequests(reading, async (requests) => {
     const ranges = await rangesOf(reading, request, requests)
     const readings = ranges.map(async (range) => {
-      const read = readRange(requests, range, { filter, follow, signal: stopping, log: reading.log })
+      const read = readRange(requests, range, {
+        ...{ filter, follow, aborted, log: reading.log },
+        signal: stopping,
+      })
       for await (const message of read) {
         const isWanted = from.at !== 'time' || message.storedAt >= from.time
         if (!isWanted) continue
@@ -157,26 +163,31 @@ interface ReadOptions {
   /** On behind the end, until the signal is aborted; outages are waited out. */
   follow?: boolean
   signal?: AbortSignal
+  /** Resolves once the signal is: a request may be waiting for messages. */
+  aborted?: Promise<undefined>
   log: Log
 }
 
 async function* readRange(
   requests: ConsumerRequests,
   { queue, address, start, end }: Range,
-  { filter, follow = false, signal, log }: ReadOptions,
+  { filter, follow = false, signal, aborted, log }: ReadOptions,
 ): AsyncGenerator<StoredMessage> {
   const subscription = subscriptionData(queue.topic, filter, 0)
-  const aborted = new Promise<undefined>((resolve) => {
-    signal?.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
   for (let offset = start; (follow || offset < end) && !signal?.aborted; ) {
     const pulling = requests.pull(address, TOOLS_GROUP, queue, offset, subscription)
-    const pulled = await Promise.race([pulling, aborted]).catch(async (error: unknown) => {
-      if (!follow || !(error instanceof RelayError && error.retryable)) throw error
-      log.warn('reading waits for RocketMQ', { queue: queue.id, broker: queue.broker, reason: error.message })
-      await pause(RETRY_MS, signal)
-      return undefined
-    })
+    const pulled = await Promise.race(aborted ? [pulling, aborted] : [pulling]).catch(
+      async (error: unknown) => {
+        if (!follow || !(error instanceof RelayError && error.retryable)) throw error
+        log.warn('reading waits for RocketMQ', {
+          queue: queue.id,
+          broker: queue.broker,
+          reason: error.message,
+        })
+        await pause(RETRY_MS, signal)
+        return undefined
+      },
+    )
     if (pulled === undefined) continue
     if (pulled.status === 'found') {
       for (const message of pulled.messages) {
