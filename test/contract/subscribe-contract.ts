@@ -14,6 +14,8 @@ export interface SubscribingBroker {
   subscribe(source: Source, handle: MessageHandler, address?: string): Promise<Subscription>
   /** Makes a topic of several queues of its own for one test; with `ordered`, for messages that keep their order. */
   newTopic(ordered?: boolean): Promise<string>
+  /** A group that can be consumed in order, where groups must be made for that. */
+  newOrderedGroup?(): Promise<string>
   /** Publishes by other means than the driver's half under test, one after the other where a key is given. */
   publish(topic: string, values: string[], key?: string): Promise<void>
   /** Whether the broker keeps offsets that a member can see and move. */
@@ -195,12 +197,13 @@ export function describeSubscribeContract(broker: SubscribingBroker): void {
 
     test('keeps the order of messages that share a key, one that is repeated included', async (t) => {
       const topic = await broker.newTopic(true)
+      const group = (await broker.newOrderedGroup?.()) ?? newGroup()
       const keys = ['a', 'b', 'c']
       const failed = new Set<string>()
       const { messages } = await consume(
         t,
         broker.subscribe,
-        { topics: [{ topic }], order: 'key' },
+        { group, topics: [{ topic }], order: 'key' },
         (message) => {
           const value = textOf(message)
           if (!value.endsWith('-3') || failed.has(value)) return

@@ -13,7 +13,7 @@ const PackageJson = Type.Object({ dependencies: Type.Record(Type.String(), Type.
 
 /** Where each dependency may be imported. A change of library is a change of these places alone. */
 const VENDORS: Record<string, RegExp> = {
-  '@grpc/grpc-js': /^src\/brokers\/rocketmq\/grpc[\w-]*\.ts$/,
+  '@grpc/grpc-js': /^src\/brokers\/rocketmq\/(consume\/)?grpc[\w-]*\.ts$/,
   '@hpcc-js/wasm-zstd': /^src\/(brokers\/kafka\/compression|core\/decompress)\.ts$/,
   ajv: /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ajv-formats': /^src\/adapters\/serialization\/json-schema\.ts$/,

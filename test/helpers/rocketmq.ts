@@ -23,6 +23,7 @@ const GROUP = 'test-reader'
 const TIMEOUT_MS = 5000
 const READ_LIMIT_MS = 30_000
 const UPDATE_AND_CREATE_TOPIC = 17
+const UPDATE_AND_CREATE_SUBSCRIPTION_GROUP = 200
 const READ_AND_WRITE = 0b110
 /** Take the subscription from the request itself; no consumer need be registered. */
 const WITH_SUBSCRIPTION = 0b100
@@ -70,6 +71,22 @@ export async function createTopic(
     credentials,
   )
   return name
+}
+
+/** A consumer group whose messages proxies hand out in order; resolves to its name. */
+export async function createOrderedGroup(nameServer: string): Promise<string> {
+  const groupName = `test-${randomUUID()}`
+  await withClient(nameServer, async (client) => {
+    for (const address of await masters(client)) {
+      const command = RemotingCommand.createRequestCommand(UPDATE_AND_CREATE_SUBSCRIPTION_GROUP, {})
+      command.body = Buffer.from(
+        JSON.stringify({ groupName, consumeMessageOrderly: true, retryQueueNums: 1, retryMaxTimes: 16 }),
+      )
+      const answer = await client.invoke(address, command, TIMEOUT_MS)
+      assert.equal(answer.code, 0, answer.remark)
+    }
+  })
+  return groupName
 }
 
 interface TopicOptions {

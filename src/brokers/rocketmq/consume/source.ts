@@ -46,14 +46,19 @@ export function checkSource(source: Source, settings: RocketmqSettings): Checked
   checkNumber('concurrency', concurrency, 1)
   checkNumber('batchSize', batchSize, 1)
   checkNumber('maxRedeliveries', maxRedeliveries, 0)
-  if (settings.protocol === 'grpc') refuseOverGrpc({ mode, order, from })
+  if (settings.protocol === 'grpc') refuseOverGrpc({ mode, from })
   return { group, topics, from, mode, order, concurrency, batchSize, maxRedeliveries }
 }
 
-function refuseOverGrpc({ mode, order, from }: Pick<CheckedSource, 'mode' | 'order' | 'from'>): void {
-  void mode
-  void order
-  void from
+function refuseOverGrpc({ mode, from }: Pick<CheckedSource, 'mode' | 'from'>): void {
+  if (mode === 'broadcasting') {
+    throw notSupported('mode is "broadcasting", and protocol "grpc" has none: use protocol "remoting"')
+  }
+  if (from.at !== 'latest') {
+    throw notSupported(
+      `from is "${from.at}", and over protocol "grpc" the servers decide where a new group begins: use "latest", or protocol "remoting"`,
+    )
+  }
 }
 
 function checkNumber(name: string, value: number, least: number): void {
@@ -63,4 +68,8 @@ function checkNumber(name: string, value: number, least: number): void {
 
 function invalid(text: string): RelayError {
   return new RelayError('INPUT_INVALID', text)
+}
+
+function notSupported(text: string): RelayError {
+  return new RelayError('NOT_SUPPORTED', text)
 }

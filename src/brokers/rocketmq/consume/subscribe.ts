@@ -1,6 +1,7 @@
 import type { ConnectionContext } from '../../broker.js'
 import type { MessageHandler, Source, Subscription } from '../../subscription.js'
 import type { RocketmqSettings } from '../settings.js'
+import { GrpcMember } from './grpc-member.js'
 import { RemotingMember } from './remoting-member.js'
 import { checkSource } from './source.js'
 
@@ -11,7 +12,11 @@ export async function subscribe(
   handle: MessageHandler,
   context: ConnectionContext,
 ): Promise<Subscription> {
-  const member = new RemotingMember(settings, checkSource(source, settings), handle, context)
+  const checked = checkSource(source, settings)
+  const member =
+    settings.protocol === 'remoting'
+      ? new RemotingMember(settings, checked, handle, context)
+      : new GrpcMember(settings, checked, handle, context)
   try {
     await member.start()
     return member
