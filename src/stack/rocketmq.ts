@@ -15,6 +15,9 @@ export interface LocalRocketmq extends LocalServer {
   nameServer: string
   /** Of the gRPC proxy, `host:port`. */
   proxyEndpoint: string
+  /** End one part as a crash would; another start with the same folder brings it back. */
+  killBroker(): Promise<void>
+  killNameServer(): Promise<void>
 }
 
 export interface RocketmqOptions {
@@ -60,14 +63,14 @@ export async function startRocketmq(
   given: RocketmqOptions = {},
 ): Promise<LocalRocketmq> {
   const installed = await installServer('rocketmq', options.onProgress)
-  const { nameServer, ports, kill, stop } = await startServers(installed, options, given, {
+  const { nameServer, ports, ...ends } = await startServers(installed, options, given, {
     main: 'org.apache.rocketmq.proxy.ProxyStartup',
     args: ({ broker, proxy }) => ['-pm', 'local', '-bc', broker, '-pc', proxy],
     ready: (broker) => acceptsConnections(portOf(broker.ports, 'proxy')),
   })
   const proxyEndpoint = `127.0.0.1:${portOf(ports, 'proxy')}`
   options.onProgress({ server: 'rocketmq', text: `ready at ${nameServer}, gRPC proxy at ${proxyEndpoint}` })
-  return { nameServer, proxyEndpoint, kill, stop }
+  return { nameServer, proxyEndpoint, ...ends }
 }
 
 /**
@@ -79,13 +82,17 @@ export async function startRocketmq4(
   given: Omit<RocketmqOptions, 'proxy'> = {},
 ): Promise<Omit<LocalRocketmq, 'proxyEndpoint'>> {
   const installed = await installServer('rocketmq-4.9', options.onProgress)
-  const { nameServer, kill, stop } = await startServers(installed, options, given, {
+  const {
+    nameServer,
+    ports: _,
+    ...ends
+  } = await startServers(installed, options, given, {
     main: 'org.apache.rocketmq.broker.BrokerStartup',
     args: ({ broker }) => ['-c', broker],
     ready: async () => undefined,
   })
   options.onProgress({ server: 'rocketmq', text: `ready at ${nameServer}` })
-  return { nameServer, kill, stop }
+  return { nameServer, ...ends }
 }
 
 /** The process of the broker. */
@@ -118,6 +125,8 @@ async function startServers(
     return {
       nameServer,
       ports: broker.ports,
+      killBroker: () => broker.kill(),
+      killNameServer: () => names.kill(),
       async kill() {
         await Promise.all([broker.kill(), names.kill()])
       },
@@ -190,6 +199,8 @@ function brokerProperties(home: string, ports: Ports, nameServer: string): Serve
     transientStorePoolEnable: false,
     diskMaxUsedSpaceRatio: 99,
     registerNameServerPeriod: 10_000,
+    // By default a request that waited 200 ms is refused, which a busy machine takes easily.
+    waitTimeMillsInSendQueue: 2000,
   }
 }
 

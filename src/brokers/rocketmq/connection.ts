@@ -11,7 +11,7 @@ import type { RocketmqSettings } from './settings.js'
 import type { Queue, Route, Stored, Wire } from './wire.js'
 
 const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 2000
 /** An attempt with less time than this could only leave a message behind whose answer nobody awaits. */
 const SHORTEST_ATTEMPT_MS = 50
 /** What timers and a busy event loop may add to the time limits. */

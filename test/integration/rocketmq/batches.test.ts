@@ -25,6 +25,25 @@ for (const { protocol, address } of protocols) {
       assert.equal(new Set(read.map(({ queueId }) => queueId)).size, 1)
     })
 
+    test('go on several ways when they are many or large', async (t) => {
+      const connection = connect(t, address, { protocol })
+      const [many, large] = [await createTopic(nameServer), await createTopic(nameServer)]
+
+      await Promise.all([
+        ...numbers(130).map((number) => connection.publish(message(many, `${number}`))),
+        ...numbers(4).map((number) => connection.publish(message(large, `${number}`.repeat(200_000)))),
+      ])
+
+      for (const [topic, count] of [
+        [many, 130],
+        [large, 4],
+      ] as const) {
+        const read = await readTopic(nameServer, topic, count)
+        assert.equal(read.length, count)
+        assert.ok(new Set(read.map(({ queueId }) => queueId)).size > 1)
+      }
+    })
+
     test('each have a receipt of their own', async (t) => {
       const connection = connect(t, address, { protocol })
       const topic = await createTopic(nameServer)
