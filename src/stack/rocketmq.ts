@@ -63,7 +63,7 @@ export async function startRocketmq(
   given: RocketmqOptions = {},
 ): Promise<LocalRocketmq> {
   const installed = await installServer('rocketmq', options.onProgress)
-  const { nameServer, ports, ...ends } = await startServers(installed, options, given, {
+  const { nameServer, ports, ends } = await startServers(installed, options, given, {
     main: 'org.apache.rocketmq.proxy.ProxyStartup',
     args: ({ broker, proxy }) => ['-pm', 'local', '-bc', broker, '-pc', proxy],
     ready: (broker) => acceptsConnections(portOf(broker.ports, 'proxy')),
@@ -82,11 +82,7 @@ export async function startRocketmq4(
   given: Omit<RocketmqOptions, 'proxy'> = {},
 ): Promise<Omit<LocalRocketmq, 'proxyEndpoint'>> {
   const installed = await installServer('rocketmq-4.9', options.onProgress)
-  const {
-    nameServer,
-    ports: _,
-    ...ends
-  } = await startServers(installed, options, given, {
+  const { nameServer, ends } = await startServers(installed, options, given, {
     main: 'org.apache.rocketmq.broker.BrokerStartup',
     args: ({ broker }) => ['-c', broker],
     ready: async () => undefined,
@@ -125,13 +121,15 @@ async function startServers(
     return {
       nameServer,
       ports: broker.ports,
-      killBroker: () => broker.kill(),
-      killNameServer: () => names.kill(),
-      async kill() {
-        await Promise.all([broker.kill(), names.kill()])
-      },
-      async stop() {
-        await Promise.all([broker.release(), names.release()])
+      ends: {
+        killBroker: () => broker.kill(),
+        killNameServer: () => names.kill(),
+        async kill() {
+          await Promise.all([broker.kill(), names.kill()])
+        },
+        async stop() {
+          await Promise.all([broker.release(), names.release()])
+        },
       },
     }
   } catch (error) {
