@@ -9,25 +9,38 @@ import { startRocketmq4 } from '../../src/stack/rocketmq.js'
 import { connect, createTopic, readTopic } from '../helpers/rocketmq.js'
 import { describeRemoting } from '../integration/rocketmq/remoting-suite.js'
 import { describeBrokerContract, failure, message, settled } from './broker-contract.js'
+import { describeSubscribeContract } from './subscribe-contract.js'
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'rocketmq-4-'))
 const { nameServer, stop } = await startRocketmq4({ folder, onProgress: () => undefined })
 after(async () => {
+  await publisher.close()
   await stop()
   await rm(folder, { recursive: true })
 })
 const driver = createRocketmqDriver()
+const context = { adapter: 'contract', log: silentLog }
+const publisher = driver.connect(driver.parse(nameServer, {}), context)
 
 describeBrokerContract({
   name: 'RocketMQ 4.9 (remoting)',
   address: nameServer,
   connect: (at = nameServer) =>
-    driver.connect(driver.parse(at, { connectTimeoutMs: 1000, sendTimeoutMs: 1000 }), {
-      adapter: 'contract',
-      log: silentLog,
-    }),
+    driver.connect(driver.parse(at, { connectTimeoutMs: 1000, sendTimeoutMs: 1000 }), context),
   newTopic: () => createTopic(nameServer),
   read: async (topic, count) => (await readTopic(nameServer, topic, count)).map(({ body }) => String(body)),
+})
+
+describeSubscribeContract({
+  name: 'RocketMQ 4.9 (remoting)',
+  subscribe: (source, handle, address = nameServer) =>
+    driver.subscribe(driver.parse(address, { connectTimeoutMs: 2000 }), source, handle, context),
+  newTopic: () => createTopic(nameServer),
+  publish: async (topic, values, messageGroup) => {
+    for (const value of values) await publisher.publish(message(topic, value, { messageGroup }))
+  },
+  hasPositions: true,
+  findsNearestTime: true,
 })
 
 describeRemoting('4.9', () => nameServer)

@@ -20,6 +20,8 @@ export interface SubscribingBroker {
   publish(topic: string, values: string[], key?: string): Promise<void>
   /** Whether the broker keeps offsets that a member can see and move. */
   hasPositions: boolean
+  /** The broker takes the message nearest to a time for its first, which may be the one before. */
+  findsNearestTime?: boolean
 }
 
 /** Longer than the slowest broker takes to deliver a message again. */
@@ -308,7 +310,8 @@ function describePositions(broker: SubscribingBroker): void {
     assert.deepEqual(latest.messages.map(textOf), ['new'])
   })
 
-  test('begins at the first message of a time where the group has no offset', async (t) => {
+  const onExactTimes = broker.findsNearestTime ? test.skip : test
+  onExactTimes('begins at the first message of a time where the group has no offset', async (t) => {
     const topic = await broker.newTopic()
     await broker.publish(topic, ['old'], 'one-queue')
     const between = Date.now() + 20
