@@ -5,12 +5,12 @@ import { silentLog } from '../../../src/core/log.js'
 import { failure, message, settled } from '../../contract/broker-contract.js'
 import { answerSwallower } from '../../helpers/answer-swallower.js'
 import { consume, Gate, newGroup, type Subscribe, textOf } from '../../helpers/consuming.js'
-import { brokerAddress, connect, createTopic, readTopic } from '../../helpers/rocketmq.js'
+import { brokerAddress, connect, createOrderedGroup, createTopic, readTopic } from '../../helpers/rocketmq.js'
 import { mqadmin, produceWithJava } from '../../helpers/rocketmq-java.js'
 import { testServers } from '../../helpers/servers.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
-const { nameServer } = testServers().rocketmq
+const { nameServer, proxyEndpoint } = testServers().rocketmq
 const driver = createRocketmqDriver()
 const REDELIVERY_MS = 60_000
 
@@ -21,80 +21,138 @@ function over(address: string, settings: Record<string, unknown> = {}): Subscrib
 
 const subscribe = over(nameServer)
 
-describe('a RocketMQ subscription over remoting', { concurrency: true }, () => {
-  test('reads what a Java producer sent: body, tag, keys, properties, and all of its compressions', async (t) => {
-    const topic = await createTopic(nameServer)
-    const { messages } = await consume(t, subscribe, { topics: [{ topic }] })
-    const large = 'compressible '.repeat(1000)
+// Starting Java takes long: one producer serves both protocols.
+test('body, tag, keys, properties and all compressions of a Java producer are read over both protocols', async (t) => {
+  const topic = await createTopic(nameServer)
+  const remoting = await consume(t, subscribe, { topics: [{ topic }] })
+  const grpc = await consume(t, over(proxyEndpoint, { protocol: 'grpc' }), { topics: [{ topic }] })
+  const large = 'compressible '.repeat(1000)
 
-    const ids = await produceWithJava(nameServer, [
-      {
-        topic,
-        body: 'Größe 消息 🚀',
-        tag: 'created',
-        keys: 'order-1 customer-7',
-        properties: { 城市: '杭州=x&y' },
-      },
-      { topic, body: `zlib ${large}` },
-      { topic, body: `lz4 ${large}`, compression: 'LZ4' },
-      { topic, body: `zstd ${large}`, compression: 'ZSTD' },
-      { topic, body: 'grouped', messageGroup: 'order-7' },
-    ])
+  const ids = await produceWithJava(nameServer, [
+    {
+      topic,
+      body: 'Größe 消息 🚀',
+      tag: 'created',
+      keys: 'order-1 customer-7',
+      properties: { 城市: '杭州=x&y' },
+    },
+    { topic, body: `zlib ${large}` },
+    { topic, body: `lz4 ${large}`, compression: 'LZ4' },
+    { topic, body: `zstd ${large}`, compression: 'ZSTD' },
+    { topic, body: 'grouped', messageGroup: 'order-7' },
+  ])
 
+  for (const { messages } of [remoting, grpc]) {
     await waitFor('all of them', () => messages.length === ids.length)
     const byId = new Map(messages.map((each) => [each.id, each]))
-    const [first, zlib, lz4, zstd, grouped] = ids.map((id) => byId.get(id))
-    assert.ok(first && zlib && lz4 && zstd && grouped)
-    const { tag, keys, headers } = first
     assert.deepEqual(
-      { body: textOf(first), tag, keys, headers },
-      {
-        body: 'Größe 消息 🚀',
-        tag: 'created',
-        keys: ['order-1', 'customer-7'],
-        headers: { 城市: '杭州=x&y' },
-      },
+      ids.map((id) => {
+        const each = byId.get(id)
+        return each && [textOf(each), each.tag, each.keys, each.headers, each.messageGroup]
+      }),
+      [
+        ['Größe 消息 🚀', 'created', ['order-1', 'customer-7'], { 城市: '杭州=x&y' }, undefined],
+        [`zlib ${large}`, undefined, undefined, {}, undefined],
+        [`lz4 ${large}`, undefined, undefined, {}, undefined],
+        [`zstd ${large}`, undefined, undefined, {}, undefined],
+        ['grouped', undefined, undefined, {}, 'order-7'],
+      ],
     )
-    assert.deepEqual([zlib, lz4, zstd].map(textOf), [`zlib ${large}`, `lz4 ${large}`, `zstd ${large}`])
-    assert.equal(grouped.messageGroup, 'order-7')
-  })
+  }
+})
 
-  test('gets only the tags it asks for', async (t) => {
-    const topic = await createTopic(nameServer)
-    const publisher = connect(t, nameServer)
-    // "AaAa" and "BBBB" have one hash, which is all that brokers compare.
-    const { messages } = await consume(t, subscribe, {
-      topics: [{ topic, filter: { tags: ['AaAa', 'other'] } }],
+for (const [protocol, address] of [
+  ['remoting', nameServer],
+  ['grpc', proxyEndpoint],
+] as const) {
+  const join = over(address, { protocol })
+
+  describe(`a RocketMQ subscription over ${protocol}`, { concurrency: true }, () => {
+    test('gets only the tags it asks for', async (t) => {
+      const topic = await createTopic(nameServer)
+      const publisher = connect(t, nameServer)
+      // "AaAa" and "BBBB" have one hash, which is all that brokers compare.
+      const { messages } = await consume(t, join, {
+        topics: [{ topic, filter: { tags: ['AaAa', 'other'] } }],
+      })
+
+      for (const tag of ['BBBB', 'AaAa', 'none of them', 'other']) {
+        await publisher.publish(message(topic, tag, { tag, messageGroup: 'one queue' }))
+      }
+
+      await waitFor('the last', () => messages.some((each) => textOf(each) === 'other'))
+      assert.deepEqual(messages.map(textOf), ['AaAa', 'other'])
     })
 
-    for (const tag of ['BBBB', 'AaAa', 'none of them', 'other']) {
-      await publisher.publish(message(topic, tag, { tag, messageGroup: 'one queue' }))
-    }
+    test('gets only what its SQL expression lets through', async (t) => {
+      const topic = await createTopic(nameServer)
+      const publisher = connect(t, nameServer)
+      const filter = { sql: "amount > 100 AND city IN ('Berlin', 'Hangzhou')" }
+      const { messages } = await consume(t, join, { topics: [{ topic, filter }] })
 
-    await waitFor('the last', () => messages.some((each) => textOf(each) === 'other'))
-    assert.deepEqual(messages.map(textOf), ['AaAa', 'other'])
+      for (const [amount, city] of [
+        ['50', 'Berlin'],
+        ['150', 'Berlin'],
+        ['200', 'Paris'],
+        ['300', 'Hangzhou'],
+      ] as const) {
+        const headers = { amount, city }
+        await publisher.publish(message(topic, amount, { headers, messageGroup: 'one queue' }))
+      }
+
+      await waitFor('the last', () => messages.some((each) => textOf(each) === '300'))
+      assert.deepEqual(messages.map(textOf), ['150', '300'])
+    })
+
+    test('puts a message that keeps failing among the dead letters of its group, where mqadmin finds it', async (t) => {
+      const topic = await createTopic(nameServer)
+      const group = newGroup()
+      const publisher = connect(t, nameServer)
+      const { messages } = await consume(
+        t,
+        over(address, { protocol, maxReconsumeTimes: 1 }),
+        { group, topics: [{ topic }] },
+        () => {
+          throw new Error('never')
+        },
+      )
+
+      const receipt = await publisher.publish(
+        message(topic, 'unloved', { tag: 'T', keys: ['k'], headers: { city: 'Berlin' } }),
+      )
+
+      const deadLetters = `%DLQ%${group}`
+      const [dead] = await waitForTopic(deadLetters)
+      assert.deepEqual(
+        messages.map(({ attempt }) => attempt),
+        [1, 2],
+      )
+      assert.equal(String(dead?.body), 'unloved')
+      const printed = await mqadmin(nameServer, 'printMsg', '-t', deadLetters)
+      assert.ok(receipt.kind === 'rocketmq' && printed.includes(receipt.messageId), printed)
+      for (const part of ['BODY: unloved', 'TAGS=T', 'KEYS=k', 'city=Berlin']) {
+        assert.ok(printed.includes(part), `${part} is not in ${printed}`)
+      }
+    })
+
+    test('consumes a topic and a group behind a namespace under their names without it', async (t) => {
+      const topic = await createTopic(nameServer)
+      await createTopic(nameServer, { name: `shop%${topic}` })
+      const publisher = connect(t, nameServer, { namespace: 'shop' })
+      const { messages } = await consume(t, over(address, { protocol, namespace: 'shop' }), {
+        topics: [{ topic }],
+      })
+
+      await publisher.publish(message(topic, 'x'))
+
+      await waitFor('the message', () => messages.length === 1)
+      assert.equal(messages[0]?.topic, topic)
+      assert.equal(messages[0]?.queue.topic, topic)
+    })
   })
+}
 
-  test('gets only what its SQL expression lets through', async (t) => {
-    const topic = await createTopic(nameServer)
-    const publisher = connect(t, nameServer)
-    const filter = { sql: "amount > 100 AND city IN ('Berlin', 'Hangzhou')" }
-    const { messages } = await consume(t, subscribe, { topics: [{ topic, filter }] })
-
-    for (const [amount, city] of [
-      ['50', 'Berlin'],
-      ['150', 'Berlin'],
-      ['200', 'Paris'],
-      ['300', 'Hangzhou'],
-    ] as const) {
-      const headers = { amount, city }
-      await publisher.publish(message(topic, amount, { headers, messageGroup: 'one queue' }))
-    }
-
-    await waitFor('the last', () => messages.some((each) => textOf(each) === '300'))
-    assert.deepEqual(messages.map(textOf), ['150', '300'])
-  })
-
+describe('a RocketMQ subscription over remoting alone', { concurrency: true }, () => {
   test('is refused with an SQL expression the broker cannot read, in the words of the broker', async () => {
     const topic = await createTopic(nameServer)
     const source = { group: newGroup(), topics: [{ topic, filter: { sql: 'amount >' } }] }
@@ -163,6 +221,7 @@ describe('a RocketMQ subscription over remoting', { concurrency: true }, () => {
     let sent = 0
     const publishing = async (until: () => boolean) => {
       while (!until()) {
+        assert.ok(sent < 3000, 'a member gets nothing')
         await Promise.all(
           Array.from({ length: 8 }, (_, i) =>
             publisher.publish(message(topic, `${i} ${sent}`, { messageGroup: `${i}` })),
@@ -184,38 +243,6 @@ describe('a RocketMQ subscription over remoting', { concurrency: true }, () => {
         Array.from({ length: sent }, (_, n) => `${i} ${n}`),
       )
     }
-  })
-
-  test('puts a message that keeps failing among the dead letters of its group, where mqadmin finds it', async (t) => {
-    const topic = await createTopic(nameServer)
-    const group = newGroup()
-    const publisher = connect(t, nameServer)
-    const { messages, subscription } = await consume(
-      t,
-      over(nameServer, { maxReconsumeTimes: 1 }),
-      { group, topics: [{ topic }] },
-      () => {
-        throw new Error('never')
-      },
-    )
-
-    const receipt = await publisher.publish(
-      message(topic, 'unloved', { tag: 'T', keys: ['k'], headers: { city: 'Berlin' } }),
-    )
-
-    const deadLetters = `%DLQ%${group}`
-    const [dead] = await waitForTopic(deadLetters)
-    assert.deepEqual(
-      messages.map(({ attempt }) => attempt),
-      [1, 2],
-    )
-    assert.equal(String(dead?.body), 'unloved')
-    const printed = await mqadmin(nameServer, 'printMsg', '-t', deadLetters)
-    assert.ok(receipt.kind === 'rocketmq' && printed.includes(receipt.messageId), printed)
-    for (const part of ['BODY: unloved', 'TAGS=T', 'KEYS=k', 'city=Berlin', `RETRY_TOPIC=${topic}`]) {
-      assert.ok(printed.includes(part), `${part} is not in ${printed}`)
-    }
-    assert.ok((await subscription.positions()).every(({ lag }) => lag === '0'))
   })
 
   test('lets the queue go on once a message that keeps its order is a dead letter', async (t) => {
@@ -356,18 +383,80 @@ describe('a RocketMQ subscription over remoting', { concurrency: true }, () => {
     assert.deepEqual(sizes, [7, 7])
     assert.equal(subscription.status().handling, 2)
   })
+})
 
-  test('consumes a topic and a group behind a namespace under their names without it', async (t) => {
+describe('a RocketMQ subscription over grpc alone', { concurrency: true }, () => {
+  const join = over(proxyEndpoint, { protocol: 'grpc' })
+
+  test('lets the messages behind go on once one that keeps its order is a dead letter', async (t) => {
+    const topic = await createTopic(nameServer, { queues: 1, type: 'FIFO' })
+    const group = await createOrderedGroup(nameServer)
+    const publisher = connect(t, nameServer)
+    const source = { group, topics: [{ topic }], order: 'queue', maxRedeliveries: 1 } as const
+    const { messages } = await consume(t, join, source, (each) => {
+      if (textOf(each) === 'unloved') throw new Error('never')
+    })
+
+    for (const value of ['before', 'unloved', 'after']) {
+      await publisher.publish(message(topic, value, { messageGroup: 'g' }))
+    }
+
+    await waitFor('the last', () => messages.some((each) => textOf(each) === 'after'))
+    assert.deepEqual(messages.map(textOf), ['before', 'unloved', 'unloved', 'after'])
+    const [dead] = await waitForTopic(`%DLQ%${group}`)
+    assert.equal(String(dead?.body), 'unloved')
+  })
+
+  test('acknowledges again what the proxy did not answer, so that it does not come again', async (t) => {
     const topic = await createTopic(nameServer)
-    await createTopic(nameServer, { name: `shop%${topic}` })
-    const publisher = connect(t, nameServer, { namespace: 'shop' })
-    const { messages } = await consume(t, over(nameServer, { namespace: 'shop' }), { topics: [{ topic }] })
+    const group = newGroup()
+    const publisher = connect(t, nameServer)
+    const proxy = await answerSwallower(t, proxyEndpoint)
+    // The proxy names its own address in routes; this one also puts itself there.
+    proxy.redirectTo(proxy)
+    const first = await consume(
+      t,
+      over(proxy.address, { protocol: 'grpc', connectTimeoutMs: 1000 }),
+      { group, topics: [{ topic }] },
+      () => proxy.cutAll(),
+    )
+    await publisher.publish(message(topic, 'cut'))
+    await waitFor('the message', () => first.messages.length === 1)
+    await waitFor('the acknowledgement', () => first.subscription.status().handling === 0)
+    await first.subscription.close()
 
-    await publisher.publish(message(topic, 'x'))
+    const second = await consume(t, join, { group, topics: [{ topic }] })
+    await publisher.publish(message(topic, 'witness'))
 
-    await waitFor('the message', () => messages.length === 1)
-    assert.equal(messages[0]?.topic, topic)
-    assert.equal(messages[0]?.queue.topic, topic)
+    await waitFor('the witness', () => second.messages.length > 0)
+    assert.deepEqual(second.messages.map(textOf), ['witness'])
+  })
+
+  const topics = [{ topic: 'some-topic' }]
+  const refused = {
+    'broadcasting, which the protocol lacks': { mode: 'broadcasting' },
+    'a place to begin at, which the servers choose': { from: { at: 'earliest' } },
+  } as const
+  for (const [what, field] of Object.entries(refused)) {
+    test(`refuses ${what}, naming the other protocol`, async () => {
+      const source = { group: newGroup(), topics, from: { at: 'latest' }, ...field } as const
+
+      const error = failure(await settled(join(source, async () => undefined)))
+
+      assert.equal(error.code, 'NOT_SUPPORTED')
+      assert.match(error.message, /use .*protocol "remoting"/)
+    })
+  }
+
+  test('refuses an order that the servers do not keep for the group, with the command that makes them', async () => {
+    const topic = await createTopic(nameServer, { type: 'FIFO' })
+    const group = newGroup()
+    const source = { group, topics: [{ topic }], order: 'key', from: { at: 'latest' } } as const
+
+    const error = failure(await settled(join(source, async () => undefined)))
+
+    assert.equal(error.code, 'NOT_SUPPORTED')
+    assert.ok(error.message.includes(`mqadmin updateSubGroup -g ${group} -o true`), error.message)
   })
 })
 

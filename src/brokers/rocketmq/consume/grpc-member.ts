@@ -229,7 +229,7 @@ export class GrpcMember implements Subscription {
   #take(messages: ReceivedMessage[]): void {
     const work = messages.map((received) => {
       this.#unfinished.add(received)
-      return { offset: this.#count++, size: received.body.length, attempt: received.attempt, received }
+      return { offset: this.#count++, size: received.rawBody.length, attempt: received.attempt, received }
     })
     this.#work.add(work, this.#count)
     this.#dispatcher.dispatch()
@@ -251,7 +251,9 @@ export class GrpcMember implements Subscription {
   async #consume(batch: Work[]): Promise<void> {
     const { namespace } = this.#settings
     await this.#handle(
-      batch.map(({ received, attempt }) => inboundFromProxy({ ...received, attempt }, namespace)),
+      await Promise.all(
+        batch.map(({ received, attempt }) => inboundFromProxy({ ...received, attempt }, namespace)),
+      ),
     )
     await Promise.all(batch.map(({ received }) => this.#acknowledge(received)))
   }

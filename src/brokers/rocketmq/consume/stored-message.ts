@@ -1,9 +1,9 @@
 import { promisify } from 'node:util'
-import { inflate } from 'node:zlib'
+import { unzip } from 'node:zlib'
 import { decompressLz4, decompressZstd } from '../../../core/decompress.js'
 import { RelayError } from '../../../core/errors.js'
 
-const inflated = promisify(inflate)
+const unzipped = promisify(unzip)
 
 /** A message as a broker keeps it. */
 export interface StoredMessage {
@@ -100,16 +100,22 @@ function decodeMessage(bytes: Buffer): StoredMessage {
 }
 
 /** @throws when the body is not what it claims to be. */
-export async function bodyOf({ rawBody, compression }: StoredMessage): Promise<Buffer> {
+export function bodyOf({ rawBody, compression }: StoredMessage): Promise<Buffer> {
+  return decompress(rawBody, compression)
+}
+
+/** @throws when the body is not compressed like that */
+export async function decompress(body: Buffer, compression: Compression): Promise<Buffer> {
   switch (compression) {
     case 'none':
-      return rawBody
+      return body
     case 'zlib':
-      return inflated(rawBody)
+      // Zlib as Java has it; unzip also takes gzip, as other senders may.
+      return unzipped(body)
     case 'lz4':
-      return decompressLz4(rawBody)
+      return decompressLz4(body)
     case 'zstd':
-      return decompressZstd(rawBody)
+      return decompressZstd(body)
     default:
       return compression satisfies never
   }
