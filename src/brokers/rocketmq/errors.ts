@@ -82,6 +82,7 @@ function remotingCode(thrown: unknown): ErrorCode {
 }
 
 function statusCode(status: { code: number; message: string }): ErrorCode {
+  if (status.message.includes(TIMERS_OFF)) return 'BROKER_REFUSED'
   switch (status.code) {
     case PROXY.ILLEGAL_TOPIC:
       return 'TOPIC_INVALID'
@@ -134,7 +135,7 @@ function refusalCure(reason: string): string {
     )
   }
   if (reason.includes(TIMERS_OFF)) {
-    return '; deliverAt needs timerWheelEnable=true in the configuration of the broker: set it, or use delayLevel'
+    return '; deliverAt needs timerWheelEnable=true in the configuration of the broker: set it, or use delayLevel over remoting'
   }
   return ''
 }

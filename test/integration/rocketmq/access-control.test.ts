@@ -13,6 +13,7 @@ const OPERATOR = { accessKey: 'operator', secretKey: 'operator-secret' }
 const ORDERS = { accessKey: 'orders-app', secretKey: 'orders-secret' }
 const ALLOWED = 'orders'
 const FORBIDDEN = 'salaries'
+const DELAYED = 'reminders'
 
 /** Version 5 takes over the accounts of version 4 when it starts. */
 const ACCOUNTS = `accounts:
@@ -26,6 +27,7 @@ const ACCOUNTS = `accounts:
   defaultGroupPerm: PUB|SUB
   topicPerms:
   - ${ALLOWED}=PUB|SUB
+  - ${DELAYED}=PUB|SUB
 `
 const files = { 'conf/plain_acl.yml': ACCOUNTS }
 
@@ -54,6 +56,7 @@ const [current, version4] = await Promise.all([
         // No time for the disk: every message is answered with FLUSH_DISK_TIMEOUT.
         flushDiskType: 'SYNC_FLUSH',
         syncFlushTimeout: 0,
+        timerWheelEnable: false,
       },
       proxy: {
         ...AUTH,
@@ -78,6 +81,7 @@ after(async () => {
 for (const { nameServer } of [current, version4]) {
   for (const name of [ALLOWED, FORBIDDEN]) await createTopic(nameServer, { name, credentials: OPERATOR })
 }
+await createTopic(current.nameServer, { name: DELAYED, type: 'DELAY', credentials: OPERATOR })
 
 const tls = { enabled: true, ca: authority.cert }
 const servers: Array<[string, string, Record<string, unknown>, string]> = [
@@ -153,6 +157,18 @@ for (const [name, address, protocol, unsafe] of servers) {
       assert.equal(error.outcome, 'failed')
       assert.match(error.message, new RegExp(`${unsafe}.*onUnsafeStore`))
     })
+  })
+}
+
+for (const [name, address, protocol] of servers.slice(1)) {
+  test(`${name} refuses deliverAt for good where its timers are off, naming the cure`, async (t) => {
+    const connection = connect(t, address, { ...protocol, ...ORDERS })
+    const deliverAt = Date.now() + 60_000
+
+    const error = failure(await settled(connection.publish(message(DELAYED, 'x', { deliverAt }))))
+
+    assert.equal(error.code, 'BROKER_REFUSED')
+    assert.match(error.message, /deliverAt needs timerWheelEnable=true .*: set it, or use delayLevel over remoting/)
   })
 }
 
