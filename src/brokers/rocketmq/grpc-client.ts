@@ -106,10 +106,15 @@ function channelTo({ enabled, serverName, rejectUnauthorized, ...pem }: Tls): {
   credentials: ChannelCredentials
   options: ChannelOptions
 } {
-  if (!enabled) return { credentials: ChannelCredentials.createInsecure(), options: {} }
   return {
-    credentials: ChannelCredentials.createFromSecureContext(createSecureContext(pem), { rejectUnauthorized }),
-    options: serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName },
+    credentials: enabled
+      ? ChannelCredentials.createFromSecureContext(createSecureContext(pem), { rejectUnauthorized })
+      : ChannelCredentials.createInsecure(),
+    options: {
+      // By default 4 MiB, which a message may have by its body alone.
+      'grpc.max_receive_message_length': -1,
+      ...(serverName !== undefined && { 'grpc.ssl_target_name_override': serverName }),
+    },
   }
 }
 

@@ -168,7 +168,10 @@ for (const [name, address, protocol] of servers.slice(1)) {
     const error = failure(await settled(connection.publish(message(DELAYED, 'x', { deliverAt }))))
 
     assert.equal(error.code, 'BROKER_REFUSED')
-    assert.match(error.message, /deliverAt needs timerWheelEnable=true .*: set it, or use delayLevel over remoting/)
+    assert.match(
+      error.message,
+      /deliverAt needs timerWheelEnable=true .*: set it, or use delayLevel over remoting/,
+    )
   })
 }
 
