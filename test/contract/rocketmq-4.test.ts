@@ -7,6 +7,8 @@ import { createRocketmqDriver } from '../../src/brokers/rocketmq/driver.js'
 import { silentLog } from '../../src/core/log.js'
 import { startRocketmq4 } from '../../src/stack/rocketmq.js'
 import { connect, createTopic, readTopic } from '../helpers/rocketmq.js'
+import { mqadmin4 } from '../helpers/rocketmq-java.js'
+import { describeOperator, operate } from '../integration/rocketmq/operator-suite.js'
 import { describeRemoting } from '../integration/rocketmq/remoting-suite.js'
 import { describeBrokerContract, failure, message, settled } from './broker-contract.js'
 import { describeSubscribeContract } from './subscribe-contract.js'
@@ -44,6 +46,17 @@ describeSubscribeContract({
 })
 
 describeRemoting('4.9', () => nameServer)
+
+describeOperator('4.9', () => nameServer, mqadmin4, null)
+
+test('RocketMQ 4.9 makes no typed topic, which it would make without a type', async (t) => {
+  const operator = operate(t, nameServer)
+  await assert.rejects(
+    async () => await operator.createTopic?.({ topic: 'typed', type: 'fifo', configs: {} }),
+    /broker-a at \S+ runs RocketMQ 4\.9\.\d+, and only 5\.0 and later have topic types: leave the type out/,
+  )
+  assert.ok(!(await operator.listTopics?.())?.some(({ topic }) => topic === 'typed'))
+})
 
 test('RocketMQ 4.9 gets no message for an exact delivery time, which it would deliver at once', async (t) => {
   const topic = await createTopic(nameServer, { queues: 1 })

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -6,7 +7,8 @@ import type { TestContext } from 'node:test'
 import { runJava, startJava } from './java.js'
 
 /** The Java client writes its log below the home folder, whatever that is. */
-const FLAGS = [`-Duser.home=${path.join(os.tmpdir(), 'bpmn-relay-test-java')}`]
+const HOME = path.join(os.tmpdir(), 'bpmn-relay-test-java')
+const FLAGS = [`-Duser.home=${HOME}`]
 const ADMIN = 'org.apache.rocketmq.tools.command.MQAdminStartup'
 
 export interface JavaMessage {
@@ -38,6 +40,14 @@ export async function produceWithJava(nameServer: string, messages: JavaMessage[
 /** What `mqadmin` prints for the command. */
 export function mqadmin(nameServer: string, command: string, ...args: string[]): Promise<string> {
   return runJava('rocketmq', ADMIN, [command, '-n', nameServer, ...args], { flags: FLAGS })
+}
+
+/** As `mqadmin`, with that of RocketMQ 4.9: later ones ask for what its brokers do not know. */
+export async function mqadmin4(nameServer: string, command: string, ...args: string[]): Promise<string> {
+  await mkdir(path.join(HOME, 'conf'), { recursive: true })
+  await writeFile(path.join(HOME, 'conf', 'logback_tools.xml'), '<configuration/>')
+  const flags = [...FLAGS, `-Drocketmq.home.dir=${HOME}`]
+  return await runJava('rocketmq-4.9', ADMIN, [command, '-n', nameServer, ...args], { flags })
 }
 
 export interface JavaConsumer {

@@ -5,7 +5,7 @@ import os, { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext, test } from 'node:test'
 import { startKafka } from '../../src/stack/kafka.js'
-import { type CommandLine, commandLine, type Ended, ended } from '../helpers/cli.js'
+import { commandLine, ended } from '../helpers/cli.js'
 import {
   consumeInGroup,
   createTopic,
@@ -14,49 +14,11 @@ import {
   readTopic,
   withAdmin,
 } from '../helpers/kafka.js'
+import { operator } from '../helpers/operator-cli.js'
 import { createRelay } from '../helpers/relay.js'
 import { testServers } from '../helpers/servers.js'
 import { deadAddress } from '../helpers/unwell-servers.js'
 import { waitFor } from '../helpers/wait-for.js'
-
-interface Operator {
-  /** What a command prints; it must succeed. Of commands that take one, `--adapter` is added. */
-  ok(args: string[], stdin?: string): Promise<string>
-  /** As `ok`, with `--json`. */
-  json(args: string[]): Promise<unknown>
-  /** What a refused command says; it must not print anything else. */
-  refused(args: string[], stdin?: string): Promise<Ended>
-  start: CommandLine['start']
-}
-
-/** The command line of someone who has one adapter, `broker`. */
-async function operator(
-  t: TestContext,
-  address = testServers().kafka.bootstrapServers,
-  kind = 'kafka',
-): Promise<Operator> {
-  const cli = await commandLine(t)
-  const made = await cli.run(['adapter', 'create', '--name', 'broker', '--kind', kind, '--address', address])
-  assert.equal(made.code, 0, made.stderr)
-  const complete = (args: string[]) =>
-    args[0] === 'adapter' || args[0] === 'audit' ? args : [...args, '--adapter', 'broker']
-  const ok: Operator['ok'] = async (args, stdin = '') => {
-    const { code, stdout, stderr } = await cli.run(complete(args), { stdin })
-    assert.equal(code, 0, stderr)
-    return stdout
-  }
-  return {
-    ok,
-    json: async (args) => JSON.parse(await ok([...args, '--json'])),
-    async refused(args, stdin = '') {
-      const result = await cli.run(complete(args), { stdin })
-      assert.notEqual(result.code, 0, result.stdout)
-      assert.doesNotMatch(result.stderr, /\n\s+at /, 'a stack trace is for faults of the program only')
-      return result
-    },
-    start: (args, env) => cli.start(complete(args), env),
-  }
-}
 
 const shared = () => testServers().kafka.bootstrapServers
 const newName = () => `test-${randomUUID()}`
@@ -71,12 +33,12 @@ describe('adapter', () => {
   })
 
   it('of RocketMQ is tested likewise', async (t) => {
-    const { ok } = await operator(t, testServers().rocketmq.nameServer, 'rocketmq')
+    const { ok } = await operator(t, { kind: 'rocketmq', address: testServers().rocketmq.nameServer })
     assert.match(await ok(['adapter', 'test', 'broker']), /works/)
   })
 
   it('that cannot connect is told why', async (t) => {
-    const { refused } = await operator(t, await deadAddress())
+    const { refused } = await operator(t, { address: await deadAddress() })
     const { code, stderr } = await refused(['adapter', 'test', 'broker'])
     assert.equal(code, 1)
     assert.match(stderr, /^BROKER_UNREACHABLE: Kafka at 127\.0\.0\.1:\d+ failed while .*ECONNREFUSED/)
@@ -118,14 +80,6 @@ describe('cluster describe', () => {
     const { clusterId, ...rest } = Object(await json(['cluster', 'describe']))
     assert.match(clusterId, /^\S{16,}$/)
     assert.deepEqual(rest, { controller: '1', brokers: [{ id: '1', address: host }] })
-  })
-
-  it('is refused by name for a kind of broker that has none', async (t) => {
-    const { refused } = await operator(t, testServers().rocketmq.nameServer, 'rocketmq')
-    assert.match(
-      (await refused(['cluster', 'describe'])).stderr,
-      /^NOT_SUPPORTED: .*rocketmq cannot describe/,
-    )
   })
 })
 
@@ -360,7 +314,7 @@ test('produce', async (t) => {
   })
 
   await t.test('refuses what the kind of broker has no place for', async (t) => {
-    const { refused } = await operator(t, testServers().rocketmq.nameServer, 'rocketmq')
+    const { refused } = await operator(t, { kind: 'rocketmq', address: testServers().rocketmq.nameServer })
     const { stderr } = await refused(['produce', '--topic', 'T', '--key', 'k'], 'm')
     assert.match(stderr, /^INPUT_INVALID: .*rocketmq have no key/)
   })
@@ -505,7 +459,7 @@ test('at a broker with an authorizer that forbids to delete topics', async (t) =
     },
   )
   t.after(() => kafka.stop())
-  const { ok, json, refused } = await operator(t, kafka.bootstrapServers)
+  const { ok, json, refused } = await operator(t, { address: kafka.bootstrapServers })
 
   await t.test('ACLs are made, listed by what they are about, and deleted', async () => {
     const alice = ['--principal', 'User:alice']
