@@ -73,8 +73,10 @@ const LAYERS: Record<string, string[]> = {
 /** Of two neighbouring layers, what may be known across the border nonetheless, or alone. */
 const BRIDGES: Record<string, RegExp> = {
   // A driver knows the ports it implements, not the registry or the other drivers.
-  'src/brokers/kafka -> src/brokers': /^src\/brokers\/(broker|common-settings|operator|queue-work|settings|subscription|tls)\.ts$/,
-  'src/brokers/rocketmq -> src/brokers': /^src\/brokers\/(broker|common-settings|operator|queue-work|settings|subscription|tls)\.ts$/,
+  'src/brokers/kafka -> src/brokers':
+    /^src\/brokers\/(broker|common-settings|operator|queue-work|settings|subscription|tls)\.ts$/,
+  'src/brokers/rocketmq -> src/brokers':
+    /^src\/brokers\/(broker|common-settings|operator|queue-work|settings|subscription|tls)\.ts$/,
   // The registry has one line for each driver.
   'src/brokers -> src/brokers/kafka': /\/driver\.ts$/,
   'src/brokers -> src/brokers/rocketmq': /\/driver\.ts$/,
