@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Endpoints, MessageQueue } from 'rocketmq-client-nodejs'
 import { RelayError, toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
@@ -72,6 +73,8 @@ export class GrpcMember implements Subscription {
     this.#handle = handle
     this.#log = log
     this.#group = withNamespace(source.group, settings)
+    // Each queue and each message that waits for something listens.
+    setMaxListeners(0, this.#stop.signal)
     this.#subscribed = source.topics.map(({ topic, filter }) => ({
       topic: withNamespace(topic, settings),
       filter,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { hostname } from 'node:os'
 import { RelayError, toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
@@ -86,6 +87,8 @@ export class RemotingMember implements Subscription {
     this.#handle = handle
     this.#log = log
     this.#group = withNamespace(source.group, settings)
+    // Each queue and each message that waits for something listens.
+    setMaxListeners(0, this.#stop.signal)
     this.#requests = new ConsumerRequests(settings, log, () => this.#bell.ring())
     this.#dispatcher = new Dispatcher(source.concurrency)
     const version = Date.now()
