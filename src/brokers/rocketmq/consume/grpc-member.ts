@@ -17,6 +17,7 @@ import type { RocketmqSettings } from '../settings.js'
 import { withNamespace } from '../settings.js'
 import { Bell } from './bell.js'
 import { type GroupSettings, GrpcRequests, type Subscribed } from './grpc-requests.js'
+import { Health } from './health.js'
 import { deadLetterTopic } from './inbound.js'
 import { inboundFromProxy, type ReceivedMessage } from './received-message.js'
 import type { CheckedSource } from './source.js'
@@ -44,6 +45,7 @@ export class GrpcMember implements Subscription {
   readonly #log: Log
   readonly #requests: GrpcRequests
   readonly #dispatcher: Dispatcher
+  readonly #health: Health
   readonly #work: QueueWork<Work>
   /** As the server spells it. */
   readonly #group: string
@@ -58,8 +60,6 @@ export class GrpcMember implements Subscription {
   #groupSettings: GroupSettings | undefined
   #count = 0n
   #isLost = false
-  #error: RelayError | undefined
-  #lastPollAt: number | undefined
   #closing: Promise<void> | undefined
 
   constructor(
@@ -84,6 +84,7 @@ export class GrpcMember implements Subscription {
       this.#bell.ring()
     })
     this.#dispatcher = new Dispatcher(source.concurrency)
+    this.#health = new Health(source.group, log)
     this.#work = new QueueWork<Work>({
       start: 0n,
       batchSize: source.batchSize,
@@ -133,7 +134,8 @@ export class GrpcMember implements Subscription {
   }
 
   status(): SubscriptionStatus {
-    return { error: this.#error, lastPollAt: this.#lastPollAt, handling: this.#dispatcher.running }
+    const { error, lastPollAt } = this.#health
+    return { error, lastPollAt, handling: this.#dispatcher.running }
   }
 
   close(): Promise<void> {
@@ -175,7 +177,7 @@ export class GrpcMember implements Subscription {
       } catch (thrown) {
         if (this.#stop.signal.aborted) return
         this.#isLost = true
-        this.#report(toRelayError(thrown))
+        this.#health.failed(toRelayError(thrown))
         await pause(JOIN_AGAIN_MS, this.#stop.signal)
         this.#bell.ring()
       }
@@ -215,12 +217,10 @@ export class GrpcMember implements Subscription {
       try {
         await this.#requests.receive(subscribed, queue, most, (messages) => this.#take(messages))
         failures = 0
-        this.#lastPollAt = Date.now()
-        if (this.#error) this.#log.info('consuming again', { group: this.#source.group })
-        this.#error = undefined
+        this.#health.answered()
       } catch (thrown) {
         if (signal.aborted) return
-        this.#report(toRelayError(thrown))
+        this.#health.failed(toRelayError(thrown))
         // Whatever it is, a fresh client cannot be what is wrong next time.
         this.#isLost = true
         this.#bell.ring()
@@ -277,7 +277,7 @@ export class GrpcMember implements Subscription {
           })
           break
         }
-        this.#report(error)
+        this.#health.failed(error)
         await pause(Math.min(JOIN_AGAIN_MS * 2 ** failures, LONGEST_PAUSE_MS), this.#stop.signal)
       }
     }
@@ -313,16 +313,6 @@ export class GrpcMember implements Subscription {
       })
     }
     return undefined
-  }
-
-  #report(error: RelayError): void {
-    if (this.#error?.message !== error.message) {
-      this.#log.warn('not everything can be consumed just now', {
-        group: this.#source.group,
-        error: error.message,
-      })
-    }
-    this.#error = error
   }
 
   /** Of the proxies, each once. */

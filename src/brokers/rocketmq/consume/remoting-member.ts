@@ -20,16 +20,13 @@ import { withNamespace } from '../settings.js'
 import { allocateAveragely } from './allocation.js'
 import { Bell } from './bell.js'
 import { type SubscriptionData, subscriptionData } from './filter.js'
-import {
-  deadLetterTopic,
-  inboundMessage,
-  messageGroup,
-  messageId,
-  retryTopic,
-  withoutNamespace,
-} from './inbound.js'
+import { Health } from './health.js'
+import { inboundMessage, messageGroup, retryTopic, withoutNamespace } from './inbound.js'
 import { PulledQueue } from './pulled-queue.js'
+import { keyOf, QueueLocks } from './queue-locks.js'
+import { ReadRoutes } from './read-routes.js'
 import { ConsumerRequests, type Membership, type ReadQueue, type ReadRoute } from './requests.js'
+import { sendBack } from './send-back.js'
 import type { CheckedSource } from './source.js'
 import type { StoredMessage } from './stored-message.js'
 
@@ -38,13 +35,8 @@ const JOIN_EVERY_MS = 20_000
 /** When something was still missing: a route, a lock, a broker. */
 const JOIN_AGAIN_MS = 1000
 const COMMIT_EVERY_MS = 1000
-/** Brokers give a lock to somebody else after 60 s. */
-const LOCK_LASTS_MS = 30_000
 /** Messages waiting in memory, all queues together. */
 const MEMORY_BYTES = 64 * 1024 * 1024
-/** Before a message whose order must be kept is handled again, as with RocketMQ's own clients. */
-const SUSPEND_MS = 1000
-const LONGEST_LOCAL_RETRY_MS = 30_000
 
 /**
  * One member of a group, over the remoting protocol. What RocketMQ's own clients do in their heads is done here: the
@@ -57,23 +49,22 @@ export class RemotingMember implements Subscription {
   readonly #log: Log
   readonly #requests: ConsumerRequests
   readonly #dispatcher: Dispatcher
+  readonly #health: Health
   readonly #clientId = `${hostname()}@${process.pid}@${randomUUID().slice(0, 8)}`
   /** As the server spells it. */
   readonly #group: string
   /** By the topic as the server spells it, that of the messages sent back included. */
   readonly #subscriptions: Map<string, SubscriptionData>
-  readonly #routes = new Map<string, ReadRoute>()
+  readonly #routes: ReadRoutes
   readonly #queues = new Map<string, PulledQueue>()
   /** Given up, while the last of their messages is being handled. */
   readonly #releasing = new Set<string>()
-  /** When each was last locked, by the monotonic clock. */
-  readonly #lockedAt = new Map<string, number>()
+  /** Where the order of a queue must hold across members. */
+  readonly #locks: QueueLocks | undefined
   readonly #paused = new Set<string>()
   readonly #bell = new Bell()
   readonly #stop = new AbortController()
   #loops: Promise<unknown> = Promise.resolve()
-  #error: RelayError | undefined
-  #lastPollAt: number | undefined
   #closing: Promise<void> | undefined
 
   constructor(
@@ -90,7 +81,17 @@ export class RemotingMember implements Subscription {
     // Each queue and each message that waits for something listens.
     setMaxListeners(0, this.#stop.signal)
     this.#requests = new ConsumerRequests(settings, log, () => this.#bell.ring())
+    this.#routes = new ReadRoutes(this.#requests, log)
     this.#dispatcher = new Dispatcher(source.concurrency)
+    this.#health = new Health(source.group, log)
+    if (this.#isClustering && source.order !== 'none') {
+      this.#locks = new QueueLocks({
+        requests: this.#requests,
+        clientId: this.#clientId,
+        group: this.#group,
+        addressOf: (queue) => this.#routes.addressOf(queue),
+      })
+    }
     const version = Date.now()
     const wanted = source.topics.map(({ topic, filter }) =>
       subscriptionData(withNamespace(topic, settings), filter, version),
@@ -101,7 +102,8 @@ export class RemotingMember implements Subscription {
 
   /** Becomes a member and starts to consume. @throws RelayError with the reason why it cannot */
   async start(): Promise<void> {
-    await this.#ownRoutes()
+    // That of the messages sent back comes with the first heartbeat.
+    await this.#routes.require(this.#source.topics.map(({ topic }) => withNamespace(topic, this.#settings)))
     await this.#checkExpressions()
     const isComplete = await this.#join()
     this.#loops = Promise.all([this.#keepJoined(isComplete), this.#keepCommitted()])
@@ -137,7 +139,7 @@ export class RemotingMember implements Subscription {
   async positions(): Promise<QueuePosition[]> {
     return Promise.all(
       this.#held().map(async ({ queue, position, isPaused }) => {
-        const end = await this.#requests.endOffset(this.#addressOf(queue), queue)
+        const end = await this.#requests.endOffset(this.#routes.addressOf(queue), queue)
         return {
           ...this.#idOf(queue),
           offset: String(position),
@@ -150,7 +152,8 @@ export class RemotingMember implements Subscription {
   }
 
   status(): SubscriptionStatus {
-    return { error: this.#error, lastPollAt: this.#lastPollAt, handling: this.#dispatcher.running }
+    const { error, lastPollAt } = this.#health
+    return { error, lastPollAt, handling: this.#dispatcher.running }
   }
 
   close(): Promise<void> {
@@ -165,10 +168,10 @@ export class RemotingMember implements Subscription {
     for (const queue of queues) queue.stop()
     await this.#withinBudget(this.#dispatcher.stop())
     await this.#loops
-    const addresses = this.#addresses()
+    const addresses = this.#routes.addresses
     await Promise.allSettled(queues.map((queue) => this.#commit(queue)))
     for (const queue of queues) queue.drop()
-    if (this.#isLocking) await Promise.allSettled(queues.map(({ queue }) => this.#unlock(queue)))
+    await Promise.allSettled(queues.map(({ queue }) => this.#locks?.release(queue)))
     await Promise.allSettled(
       addresses.map((address) => this.#requests.leave(address, this.#clientId, this.#group)),
     )
@@ -181,12 +184,12 @@ export class RemotingMember implements Subscription {
       await this.#bell.wait(isComplete ? JOIN_EVERY_MS : JOIN_AGAIN_MS)
       if (this.#stop.signal.aborted) return
       try {
-        await this.#renewRoutes()
+        await this.#routes.renew(this.#subscriptions.keys())
         isComplete = await this.#join()
       } catch (thrown) {
         if (this.#stop.signal.aborted) return
         isComplete = false
-        this.#report(toRelayError(thrown))
+        this.#health.failed(toRelayError(thrown))
         // A bell that rings at every failure must not make this a busy loop.
         await pause(JOIN_AGAIN_MS, this.#stop.signal)
       }
@@ -203,17 +206,17 @@ export class RemotingMember implements Subscription {
       subscriptions: [...this.#subscriptions.values()],
     }
     const beats = await Promise.allSettled(
-      this.#addresses().map((address) => this.#requests.heartbeat(address, member)),
+      this.#routes.addresses.map((address) => this.#requests.heartbeat(address, member)),
     )
     const failed = beats.find((beat) => beat.status === 'rejected')
     if (failed && beats.every((beat) => beat.status === 'rejected')) throw failed.reason
     const mine = new Map<string, ReadQueue>()
-    for (const [topic, route] of this.#routes) {
+    for (const [topic, route] of this.#routes.known) {
       for (const queue of await this.#shareOf(topic, route)) mine.set(keyOf(queue), queue)
     }
     for (const [key, pulled] of this.#queues) if (!mine.has(key)) this.#release(key, pulled)
     const isComplete = await this.#take(mine)
-    return isComplete && !failed && this.#routes.size === this.#subscriptions.size
+    return isComplete && !failed && this.#routes.known.size === this.#subscriptions.size
   }
 
   async #shareOf(topic: string, route: ReadRoute): Promise<ReadQueue[]> {
@@ -238,7 +241,7 @@ export class RemotingMember implements Subscription {
 
   /** Starts on those queues that are new. Resolves to whether all could be had. */
   async #take(mine: Map<string, ReadQueue>): Promise<boolean> {
-    const locked = this.#isLocking ? await this.#lock([...mine.values()]) : undefined
+    const locked = this.#locks && (await this.#lock(this.#locks, [...mine.values()]))
     let isComplete = true
     await Promise.all(
       [...mine].map(async ([key, queue]) => {
@@ -269,7 +272,7 @@ export class RemotingMember implements Subscription {
       start,
       data,
       filter: this.#source.topics.find((each) => withNamespace(each.topic, this.#settings) === topic)?.filter,
-      pull: (of, offset) => this.#requests.pull(this.#addressOf(of), this.#group, of, offset, data),
+      pull: (of, offset) => this.#requests.pull(this.#routes.addressOf(of), this.#group, of, offset, data),
       hasRoom: () => this.#held().reduce((sum, { bytes }) => sum + bytes, 0) < MEMORY_BYTES,
       onAnswer: (error) => this.#onAnswer(error),
       onProgress: () => this.#onProgress(),
@@ -283,7 +286,17 @@ export class RemotingMember implements Subscription {
             await Promise.all(batch.map((message) => inboundMessage(message, queue.broker, namespace))),
           )
         },
-        afterFailure: (message, error) => this.#afterFailure(queue, message, error),
+        afterFailure: (message, error) => {
+          this.#log.debug('a message was not consumed', { ...queue, reason: String(error) })
+          return sendBack(queue, message, {
+            requests: this.#requests,
+            group: this.#group,
+            maxRedeliveries: this.#source.maxRedeliveries,
+            mayLosePlace: this.#isClustering && this.#source.order === 'none',
+            addressOf: (of) => this.#routes.addressOf(of),
+            log: this.#log,
+          })
+        },
       },
     })
   }
@@ -303,38 +316,9 @@ export class RemotingMember implements Subscription {
     }
   }
 
-  /** A message goes back to the broker if it may lose its place, and is kept here otherwise or if that fails. */
-  async #afterFailure(queue: ReadQueue, message: StoredMessage, error: unknown): Promise<number | undefined> {
-    const { maxRedeliveries, order } = this.#source
-    const isLast = message.attempt > maxRedeliveries
-    const fields = { topic: message.topic, messageId: messageId(message), attempt: message.attempt }
-    this.#log.debug('a message was not consumed', { ...fields, reason: String(error) })
-    if ((order !== 'none' || !this.#isClustering) && !isLast) return SUSPEND_MS
-    try {
-      await this.#requests.sendBack(this.#addressOf(queue), this.#group, message, {
-        maxReconsumeTimes: maxRedeliveries,
-        giveUp: isLast,
-      })
-    } catch (thrown) {
-      const { message: reason } = toRelayError(thrown)
-      this.#log.warn('a message that was not consumed could not be sent back: it is kept and handled again', {
-        ...fields,
-        reason,
-      })
-      return Math.min(SUSPEND_MS * 2 ** (message.attempt - 1), LONGEST_LOCAL_RETRY_MS)
-    }
-    if (isLast) {
-      this.#log.warn('a message failed for the last time and is now a dead letter', {
-        ...fields,
-        deadLetterTopic: deadLetterTopic(this.#group),
-      })
-    }
-    return undefined
-  }
-
   async #startOf(queue: ReadQueue): Promise<{ offset: bigint; isCommitted: boolean }> {
     if (this.#isClustering) {
-      const committed = await this.#requests.committed(this.#addressOf(queue), this.#group, queue)
+      const committed = await this.#requests.committed(this.#routes.addressOf(queue), this.#group, queue)
       if (committed !== undefined) return { offset: committed, isCommitted: true }
       // Whatever was sent back waits to be handled, no matter when.
       if (queue.topic === retryTopic(this.#group)) {
@@ -345,7 +329,7 @@ export class RemotingMember implements Subscription {
   }
 
   async #offsetFor(position: StartPosition, queue: ReadQueue): Promise<bigint> {
-    const address = this.#addressOf(queue)
+    const address = this.#routes.addressOf(queue)
     switch (position.at) {
       case 'earliest':
         return this.#requests.firstOffset(address, queue)
@@ -365,7 +349,7 @@ export class RemotingMember implements Subscription {
     this.#queues.delete(key)
     this.#log.debug('a queue goes to another member', { ...pulled.queue })
     pulled.stop()
-    if (!this.#isLocking) {
+    if (!this.#locks) {
       void this.#commit(pulled).catch(() => undefined)
       pulled.drop()
       this.#dispatcher.remove(pulled)
@@ -382,7 +366,7 @@ export class RemotingMember implements Subscription {
   async #handOver(pulled: PulledQueue): Promise<void> {
     await this.#withinBudget(pulled.idle())
     // What is not committed comes again, but a lock that stays would keep the queue from everybody for a minute.
-    for (const step of [() => this.#commit(pulled), () => this.#unlock(pulled.queue)]) {
+    for (const step of [() => this.#commit(pulled), async () => this.#locks?.release(pulled.queue)]) {
       await step().catch((error: unknown) =>
         this.#log.debug('giving up a queue failed', { ...pulled.queue, error: String(error) }),
       )
@@ -391,29 +375,8 @@ export class RemotingMember implements Subscription {
   }
 
   /** Keys of the queues that are locked for this member. Held ones that are not any more are given up at once. */
-  async #lock(queues: ReadQueue[]): Promise<Set<string>> {
-    const now = performance.now()
-    const byAddress = new Map<string, ReadQueue[]>()
-    for (const queue of queues) {
-      const address = this.#addressOf(queue)
-      byAddress.set(address, [...(byAddress.get(address) ?? []), queue])
-    }
-    await Promise.all(
-      [...byAddress].map(async ([address, ofBroker]) => {
-        const locked = await this.#requests
-          .lock(address, this.#clientId, this.#group, ofBroker)
-          .catch(() => undefined)
-        // Without an answer the lock from before may go on for a while.
-        if (!locked) return
-        for (const queue of ofBroker) this.#lockedAt.delete(keyOf(queue))
-        for (const queue of locked) this.#lockedAt.set(keyOf(queue), now)
-      }),
-    )
-    const locked = new Set<string>()
-    for (const queue of queues) {
-      const key = keyOf(queue)
-      if (now - (this.#lockedAt.get(key) ?? Number.NEGATIVE_INFINITY) < LOCK_LASTS_MS) locked.add(key)
-    }
+  async #lock(locks: QueueLocks, queues: ReadQueue[]): Promise<Set<string>> {
+    const locked = await locks.hold(queues)
     for (const [key, pulled] of this.#queues) {
       if (locked.has(key)) continue
       this.#queues.delete(key)
@@ -421,11 +384,6 @@ export class RemotingMember implements Subscription {
       pulled.drop()
     }
     return locked
-  }
-
-  async #unlock(queue: ReadQueue): Promise<void> {
-    this.#lockedAt.delete(keyOf(queue))
-    await this.#requests.unlock(this.#addressOf(queue), this.#clientId, this.#group, [queue])
   }
 
   async #keepCommitted(): Promise<void> {
@@ -436,41 +394,22 @@ export class RemotingMember implements Subscription {
         [...this.#queues.values()].map((queue) => this.#commit(queue)),
       )
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
-      if (failed) this.#report(toRelayError(failed.reason))
+      if (failed) this.#health.failed(toRelayError(failed.reason))
     }
   }
 
   async #commit(pulled: PulledQueue): Promise<void> {
     const { position, queue } = pulled
     if (!this.#isClustering || pulled.committed === position) return
-    await this.#requests.commit(this.#addressOf(queue), this.#group, queue, position)
+    await this.#requests.commit(this.#routes.addressOf(queue), this.#group, queue, position)
     pulled.committed = position
-  }
-
-  /** The routes of the topics asked for; that of the messages sent back comes with the first heartbeat. */
-  async #ownRoutes(): Promise<void> {
-    for (const { topic } of this.#source.topics) {
-      const physical = withNamespace(topic, this.#settings)
-      this.#routes.set(physical, await this.#requests.route(physical))
-    }
-  }
-
-  /** Where it fails, the routes known so far are kept: name servers forget the topics of brokers that are away. */
-  async #renewRoutes(): Promise<void> {
-    for (const topic of this.#subscriptions.keys()) {
-      try {
-        this.#routes.set(topic, await this.#requests.route(topic))
-      } catch (thrown) {
-        this.#log.debug('looking up the route of a topic failed', { topic, error: String(thrown) })
-      }
-    }
   }
 
   /** SQL expressions are compiled by the broker, which says here what is wrong with one. */
   async #checkExpressions(): Promise<void> {
     for (const data of this.#subscriptions.values()) {
       if (data.expressionType !== 'SQL92') continue
-      const address = this.#addresses()[0]
+      const address = this.#routes.addresses[0]
       if (address === undefined) return
       try {
         await this.#requests.checkSubscription(address, this.#clientId, this.#group, data)
@@ -489,24 +428,12 @@ export class RemotingMember implements Subscription {
 
   #onAnswer(error: RelayError | undefined): void {
     if (!error) {
-      this.#lastPollAt = Date.now()
-      if (this.#error) this.#log.info('consuming again', { group: this.#source.group })
-      this.#error = undefined
+      this.#health.answered()
       return
     }
-    this.#report(error)
+    this.#health.failed(error)
     // A broker that lost the connection has forgotten this member.
     this.#bell.ring()
-  }
-
-  #report(error: RelayError): void {
-    if (this.#error?.message !== error.message) {
-      this.#log.warn('not everything can be consumed just now', {
-        group: this.#source.group,
-        error: error.message,
-      })
-    }
-    this.#error = error
   }
 
   #onProgress(): void {
@@ -526,27 +453,12 @@ export class RemotingMember implements Subscription {
     return this.#source.mode === 'clustering'
   }
 
-  /** Whether the order of a queue must hold across members. */
-  get #isLocking(): boolean {
-    return this.#isClustering && this.#source.order !== 'none'
-  }
-
   /** Queues of the topics asked for, or of one. */
   #held(topic?: string): PulledQueue[] {
     const retry = retryTopic(this.#group)
     return [...this.#queues.values()].filter(({ queue }) =>
       topic === undefined ? queue.topic !== retry : queue.topic === topic,
     )
-  }
-
-  #addresses(): string[] {
-    return [...new Set([...this.#routes.values()].flatMap(({ addresses }) => addresses))]
-  }
-
-  #addressOf({ topic, broker }: ReadQueue): string {
-    const address = this.#routes.get(topic)?.addressOf.get(broker)
-    if (address !== undefined) return address
-    throw new RelayError('BROKER_UNAVAILABLE', `broker "${broker}" of topic "${topic}" is not running`)
   }
 
   #idOf({ topic, broker, id }: ReadQueue): QueueId {
@@ -556,8 +468,4 @@ export class RemotingMember implements Subscription {
   #keyOfId({ topic, broker = '', partition }: QueueId): string {
     return keyOf({ topic: withNamespace(topic, this.#settings), broker, id: partition })
   }
-}
-
-function keyOf({ topic, broker, id }: ReadQueue): string {
-  return `${topic} ${broker} ${id}`
 }
