@@ -4,8 +4,6 @@ import type { Queue, Stored, Wire } from './wire.js'
 
 /** Far below what brokers take at once (4 MiB by default), so that one send does not hold up the others. */
 const MOST_BYTES = 512 * 1024
-/** So that there is more than one send under way when much is ready. */
-const MOST_MESSAGES = 64
 /** More than what the broker adds to a message. */
 const OVERHEAD_BYTES = 256
 
@@ -54,16 +52,11 @@ export class Sends<Q extends Queue> {
   join(company: string, messages: readonly CheckedMessage[], pick: () => Q): Sending<Q> {
     const bytes = messages.reduce((sum, message) => sum + sizeOf(message), 0)
     const waiting = this.#open.get(company)
-    const send =
-      waiting && this.#hasRoom(waiting, messages.length, bytes) ? waiting : this.#start(company, pick())
+    const send = waiting && waiting.bytes + bytes <= this.#mostBytes ? waiting : this.#start(company, pick())
     const from = send.messages.length
     send.messages.push(...messages)
     send.bytes += bytes
     return { ...send, stored: send.stored.then((all) => all.slice(from, from + messages.length)) }
-  }
-
-  #hasRoom({ messages, bytes }: Open<Q>, moreMessages: number, moreBytes: number): boolean {
-    return messages.length + moreMessages <= MOST_MESSAGES && bytes + moreBytes <= this.#mostBytes
   }
 
   #start(company: string, queue: Q): Open<Q> {

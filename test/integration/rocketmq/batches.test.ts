@@ -25,23 +25,16 @@ for (const { protocol, address } of protocols) {
       assert.equal(new Set(read.map(({ queueId }) => queueId)).size, 1)
     })
 
-    test('go on several ways when they are many or large', async (t) => {
+    test('go several ways when they are too large for one', async (t) => {
       const connection = connect(t, address, { protocol })
-      const [many, large] = [await createTopic(nameServer), await createTopic(nameServer)]
+      const topic = await createTopic(nameServer)
 
-      await Promise.all([
-        ...numbers(130).map((number) => connection.publish(message(many, `${number}`))),
-        ...numbers(4).map((number) => connection.publish(message(large, `${number}`.repeat(200_000)))),
-      ])
+      await Promise.all(
+        numbers(4).map((number) => connection.publish(message(topic, `${number}`.repeat(200_000)))),
+      )
 
-      for (const [topic, count] of [
-        [many, 130],
-        [large, 4],
-      ] as const) {
-        const read = await readTopic(nameServer, topic, count)
-        assert.equal(read.length, count)
-        assert.ok(new Set(read.map(({ queueId }) => queueId)).size > 1)
-      }
+      const read = await readTopic(nameServer, topic, 4)
+      assert.ok(new Set(read.map(({ queueId }) => queueId)).size > 1)
     })
 
     test('each have a receipt of their own', async (t) => {
