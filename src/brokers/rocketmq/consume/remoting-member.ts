@@ -250,10 +250,10 @@ export class RemotingMember implements Subscription {
           isComplete = false
           return
         }
-        const { offset, isCommitted } = await this.#startOf(queue)
+        const offset = await this.#startOf(queue)
         if (this.#stop.signal.aborted) return
         const pulled = this.#pulledQueue(queue, offset)
-        if (isCommitted) pulled.committed = offset
+        pulled.committed = offset
         this.#queues.set(key, pulled)
         this.#dispatcher.add(pulled)
         this.#log.debug('consuming a queue', { ...queue, offset: String(offset) })
@@ -316,16 +316,20 @@ export class RemotingMember implements Subscription {
     }
   }
 
-  async #startOf(queue: ReadQueue): Promise<{ offset: bigint; isCommitted: boolean }> {
-    if (this.#isClustering) {
-      const committed = await this.#requests.committed(this.#routes.addressOf(queue), this.#group, queue)
-      if (committed !== undefined) return { offset: committed, isCommitted: true }
-      // Whatever was sent back waits to be handled, no matter when.
-      if (queue.topic === retryTopic(this.#group)) {
-        return { offset: await this.#offsetFor({ at: 'earliest' }, queue), isCommitted: false }
-      }
-    }
-    return { offset: await this.#offsetFor(this.#source.from, queue), isCommitted: false }
+  /**
+   * Where to begin. A place that was chosen for want of an offset is committed before anything is handed over: were
+   * this member to die with the first messages, the next one might choose a later place and pass them by.
+   */
+  async #startOf(queue: ReadQueue): Promise<bigint> {
+    if (!this.#isClustering) return this.#offsetFor(this.#source.from, queue)
+    const address = this.#routes.addressOf(queue)
+    const committed = await this.#requests.committed(address, this.#group, queue)
+    if (committed !== undefined) return committed
+    // Whatever was sent back waits to be handled, no matter when.
+    const isRetry = queue.topic === retryTopic(this.#group)
+    const offset = await this.#offsetFor(isRetry ? { at: 'earliest' } : this.#source.from, queue)
+    await this.#requests.commit(address, this.#group, queue, offset)
+    return offset
   }
 
   async #offsetFor(position: StartPosition, queue: ReadQueue): Promise<bigint> {
