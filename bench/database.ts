@@ -8,8 +8,9 @@ import type { StackAddresses } from '../src/stack/stack.js'
 
 export const KAFKA_ADAPTER = 'bench-kafka'
 export const ROCKETMQ_ADAPTER = 'bench-rocketmq'
+export const ROCKETMQ_GRPC_ADAPTER = 'bench-rocketmq-grpc'
 
-/** A database of its own with the schema and one adapter of each kind, all switches as by default. */
+/** A database of its own with the schema and one adapter of each kind and protocol, all switches as by default. */
 export async function createDatabase(
   servers: Required<StackAddresses>,
 ): Promise<{ url: string; drop(): Promise<void> }> {
@@ -20,6 +21,12 @@ export async function createDatabase(
   await createAdapters(url.href, [
     { name: KAFKA_ADAPTER, kind: 'kafka', address: servers.kafka.bootstrapServers },
     { name: ROCKETMQ_ADAPTER, kind: 'rocketmq', address: servers.rocketmq.nameServer },
+    {
+      name: ROCKETMQ_GRPC_ADAPTER,
+      kind: 'rocketmq',
+      address: servers.rocketmq.proxyEndpoint,
+      settings: { protocol: 'grpc' },
+    },
   ])
   return {
     url: url.href,

@@ -5,7 +5,7 @@ import { Child } from './child.js'
 import { KAFKA_ADAPTER, ROCKETMQ_ADAPTER } from './database.js'
 import { Measured } from './measure.js'
 import { oneTaskProcess } from './process.js'
-import { machineCpu, serverCpu } from './server-cpu.js'
+import { addCpuFigures, cpuDuring, serverCpu } from './server-cpu.js'
 import { createTopic } from './topics.js'
 
 const BYTES = 400
@@ -102,18 +102,13 @@ async function drain(
 ): Promise<{ perSecond: number; cpuMicros: number }> {
   await load.ask({ processId, count: backlog, perSecond: 0 }, Keyed)
   const servers = await serverCpu(bench.servers)
-  const [serversBefore, machineBefore] = [await servers(), machineCpu()]
-  const { seconds, cpuMicros } = await child.ask({ jobs: backlog }, Drained)
-  const [serversAfter, machineAfter] = [await servers(), machineCpu()]
-
+  const { result, used } = await cpuDuring(servers, () => child.ask({ jobs: backlog }, Drained))
+  const { seconds, cpuMicros } = result
   const perJob = { perSecond: backlog / seconds, cpuMicros: cpuMicros / backlog }
   figure(`engine.${name}.jobsPerSecond`, perJob.perSecond)
   figure(`engine.${name}.cpuMicrosPerJob`, perJob.cpuMicros)
-  for (const server of ['zeebe', 'kafka', 'rocketmq', 'postgres'] as const) {
-    const used = (serversAfter[server] ?? Number.NaN) - (serversBefore[server] ?? Number.NaN)
-    if (used > 0) figure(`engine.${name}.${server}CpuMicrosPerJob`, (used * 1e6) / backlog)
-  }
-  figure(`engine.${name}.busyCores`, (machineAfter - machineBefore) / seconds)
+  const run = { jobs: backlog, seconds }
+  addCpuFigures(`engine.${name}`, used, ['zeebe', 'kafka', 'rocketmq', 'postgres'], run, figure)
   return perJob
 }
 

@@ -24,6 +24,13 @@ export const RelayLoad = Type.Object({
   inFlight: Type.Number(),
 })
 
+/** For `road-raw-ali-ons` and `road-raw-rocketmq-grpc`: single sends, each awaited. */
+export const RocketmqRawLoad = Type.Object({
+  ...Type.Omit(Messages, ['keyed']).properties,
+  /** At the same time. */
+  sends: Type.Number(),
+})
+
 /** For `road-raw`. */
 export const RawLoad = Type.Object({
   ...Messages.properties,
@@ -39,9 +46,9 @@ export const RawLoad = Type.Object({
 export const Sent = Type.Object({
   ...Measured.properties,
   messages: Type.Number(),
-  /** Of a job, or of a kafkajs send. */
+  /** Of a job, or of a send of a client library. */
   p50Ms: Type.Number(),
   p99Ms: Type.Number(),
-  /** Produce requests that went over the wire. */
+  /** That carried messages over the wire; 0 over gRPC, where they cannot be counted. */
   requests: Type.Number(),
 })

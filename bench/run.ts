@@ -26,6 +26,7 @@ import { held } from './held.js'
 import { Report } from './report.js'
 import { roadLatency } from './road/latency.js'
 import { roadMatrix } from './road/matrix.js'
+import { roadRocketmq } from './road/rocketmq.js'
 import { roadAdapters, roadPartitions } from './road/spread.js'
 import { standardRoad } from './road/standard.js'
 import { selectedParts } from './selection.js'
@@ -34,6 +35,7 @@ const BENCHMARKS: Benchmark[] = [
   engine,
   held,
   standardRoad,
+  roadRocketmq,
   roadLatency,
   roadAdapters,
   roadPartitions,

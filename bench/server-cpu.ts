@@ -5,7 +5,8 @@ import type { StackAddresses } from '../src/stack/stack.js'
 /** Linux counts in hundredths of a second for programs, whatever its own clock. */
 const TICKS_PER_SECOND = 100
 
-export type ServerName = keyof StackAddresses
+const SERVERS = ['postgres', 'kafka', 'rocketmq', 'zeebe'] as const
+type ServerName = (typeof SERVERS)[number]
 /** CPU seconds since the server started; without those that cannot be read on this machine. */
 export type ServerCpu = Partial<Record<ServerName, number>>
 
@@ -38,8 +39,44 @@ function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(':') + 1))
 }
 
+/** CPU seconds that were used over some time; of servers only those that can be read. */
+export interface UsedCpu {
+  servers: ServerCpu
+  machine: number
+}
+
+export async function cpuDuring<T>(
+  read: () => Promise<ServerCpu>,
+  work: () => Promise<T>,
+): Promise<{ result: T; used: UsedCpu }> {
+  const [serversBefore, machineBefore] = [await read(), machineCpu()]
+  const result = await work()
+  const [serversAfter, machineAfter] = [await read(), machineCpu()]
+  const servers: ServerCpu = {}
+  for (const name of SERVERS) {
+    const [before, after] = [serversBefore[name], serversAfter[name]]
+    if (before !== undefined && after !== undefined) servers[name] = after - before
+  }
+  return { result, used: { servers, machine: machineAfter - machineBefore } }
+}
+
+/** What a run used of the machine, and of these servers per job. */
+export function addCpuFigures(
+  part: string,
+  { servers, machine }: UsedCpu,
+  names: readonly ServerName[],
+  run: { jobs: number; seconds: number },
+  figure: (name: string, value: number) => void,
+): void {
+  for (const name of names) {
+    const seconds = servers[name]
+    if (seconds !== undefined) figure(`${part}.${name}CpuMicrosPerJob`, (seconds * 1e6) / run.jobs)
+  }
+  figure(`${part}.busyCores`, machine / run.seconds)
+}
+
 /** CPU seconds of all cores that were not idle, since the machine started. */
-export function machineCpu(): number {
+function machineCpu(): number {
   const busy = os.cpus().map(({ times }) => times.user + times.nice + times.sys + times.irq)
   return busy.reduce((sum, each) => sum + each, 0) / 1000
 }

@@ -2,9 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { CONFIGURATION_PAGE, configurationPage, ERRORS_PAGE, errorsPage } from './doc-pages.js'
 import { KAFKA_SETTINGS_PAGE, kafkaSettingsPage } from './kafka-settings-page.js'
+import { ROCKETMQ_SETTINGS_PAGE, rocketmqSettingsPage } from './rocketmq-settings-page.js'
 
 const root = new URL('../', import.meta.url)
 writeFileSync(new URL(CONFIGURATION_PAGE, root), configurationPage())
 writeFileSync(new URL(KAFKA_SETTINGS_PAGE, root), kafkaSettingsPage())
+writeFileSync(new URL(ROCKETMQ_SETTINGS_PAGE, root), rocketmqSettingsPage())
 const errors = new URL(ERRORS_PAGE, root)
 writeFileSync(errors, errorsPage(readFileSync(errors, 'utf8')))

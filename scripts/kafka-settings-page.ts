@@ -1,21 +1,10 @@
 // The page that leads people who know Kafka's settings by other names to ours.
 import { HONOURED_PROPERTIES, REFUSED_PROPERTIES } from '../src/brokers/kafka/properties.js'
 import { kafkaSettingsSchema } from '../src/brokers/kafka/settings-schema.js'
-import { type SettingField, settingFields } from '../src/cli/settings.js'
-import { code, markdownTable } from './doc-pages.js'
+import { settingFields } from '../src/cli/settings.js'
+import { type Correspondence, comparison, propertyTables, SAME, settingsTable } from './settings-pages.js'
 
 export const KAFKA_SETTINGS_PAGE = 'docs/kafka-settings.md'
-
-interface Correspondence {
-  /** Name of the field where people come from. */
-  name: string
-  theirDefault: string
-  /** Path of our setting; `address` is the adapter's; null: there is none. */
-  ours: string | null
-  why: string
-}
-
-const SAME = 'the same'
 
 /** Fields of the Kafka connector of Tencent Cloud iPaaS that concern connecting and publishing. */
 const TENCENT: Correspondence[] = [
@@ -170,37 +159,11 @@ export function kafkaSettingsPage(): string {
     'Given as `properties`, such as `--setting properties.linger.ms=5`. A setting given by its own name wins over the',
     'property that stands for it.',
     '',
-    ...markdownTable(
-      ['property', 'setting', 'values'],
-      Object.entries(HONOURED_PROPERTIES).map(([name, { path, values }]) => [
-        code(name),
-        code(path),
-        values
-          ? Object.entries(values)
-              .map(([theirs, ours]) => `${code(theirs)} is ${code(String(ours))}`)
-              .join(', ')
-          : SAME,
-      ]),
-    ),
-    '',
-    'Refused, as is every name that is in neither table:',
-    '',
-    ...markdownTable(
-      ['property', 'why, and what to do'],
-      Object.entries(REFUSED_PROPERTIES).map(([name, reason]) => [code(name), reason]),
-    ),
+    ...propertyTables(HONOURED_PROPERTIES, REFUSED_PROPERTIES),
     '',
     '## All settings',
     '',
-    ...markdownTable(
-      ['setting', 'title', 'unit', 'default'],
-      [...fields.values()].map(({ path, title, unit = '', default: value }) => [
-        code(path),
-        title,
-        unit,
-        value === undefined ? '' : code(value),
-      ]),
-    ),
+    ...settingsTable(fields),
     '',
     'What each means is in [configuration.md](configuration.md#kafka).',
     '',
@@ -217,24 +180,4 @@ export function kafkaSettingsPage(): string {
     '- **Certificates** are given as PEM text. In a settings file a line break is `\\n`; from a shell,',
     '  `bpmn-relay env set KAFKA_CA "$(cat ca.pem)"` and `--setting \'ssl.ca=@env(KAFKA_CA)\'`.',
   ].join('\n')}\n`
-}
-
-function comparison(rows: Correspondence[], fields: ReadonlyMap<string, SettingField>): string[] {
-  return markdownTable(
-    ['theirs', 'ours', 'their default', 'our default', 'why'],
-    rows.map(({ name, theirDefault, ours, why }) => [
-      name,
-      ours === null ? 'none' : code(ours),
-      theirDefault === '' ? '' : code(theirDefault),
-      defaultOf(ours, fields),
-      why,
-    ]),
-  )
-}
-
-function defaultOf(path: string | null, fields: ReadonlyMap<string, SettingField>): string {
-  if (path === null || path === 'address') return ''
-  const field = fields.get(path)
-  if (!field) throw new Error(`the schema has no setting ${path}`)
-  return field.default === undefined ? '' : code(field.default)
 }

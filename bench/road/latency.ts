@@ -1,6 +1,7 @@
 import type { Benchmark, Table } from '../benchmark.js'
 import { KAFKA_ADAPTER } from '../database.js'
-import { checkArrived, withRoad } from './children.js'
+import { withRoad } from './children.js'
+import { kafka } from './kafka.js'
 
 const PART = 'road.kafka.latency'
 const BYTES = 1024
@@ -15,7 +16,7 @@ export const roadLatency: Benchmark = {
   parts: [PART],
   tables: [latencyTable()],
   async run(_parts, bench) {
-    await withRoad(bench, 1, async (road) => {
+    await withRoad(kafka(bench), bench, 1, async (road) => {
       const topics = await road.newTopics(1, PARTITIONS)
       const common = { bytes: BYTES, keyed: false, limit: { messages: MESSAGES } }
       const single = { ...common, topics: topics.raw, compression: 'none', perSend: 1, sends: 1 } as const
@@ -41,7 +42,7 @@ export const roadLatency: Benchmark = {
           bench.figure(`${PART}${name}.p99Ms`, p99Ms)
         }
       }
-      await checkArrived(bench, topics.relay, MESSAGES * (bench.rounds + 1))
+      await road.checkArrived(topics, MESSAGES * (bench.rounds + 1))
     })
   },
 }

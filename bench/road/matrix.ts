@@ -2,7 +2,8 @@ import type { Static } from 'typebox'
 import type { Bench, Benchmark, Table } from '../benchmark.js'
 import { createAdapters } from '../database.js'
 import type { RawLoad, Sent } from '../loads.js'
-import { checkArrived, perSecond, type Road, rawPerSend, withRoad } from './children.js'
+import { perSecond, withRoad } from './children.js'
+import { type KafkaRoad, kafka, rawPerSend } from './kafka.js'
 
 const IN_FLIGHT = [1, 16, 128, 1024]
 const SIZES = { '100B': 100, '1KB': 1024, '100KB': 100 * 1024 } as const
@@ -58,7 +59,9 @@ export const roadMatrix: Benchmark = {
     const groups = groupsOf(CELLS.filter(({ part }) => parts.includes(part)))
     for (const [index, cells] of groups.entries()) {
       const name = `matrix, part ${index + 1} of ${groups.length}`
-      await withRoad(bench, Math.max(...IN_FLIGHT), (road) => runGroup(name, cells, road, bench))
+      await withRoad(kafka(bench), bench, Math.max(...IN_FLIGHT), (road) =>
+        runGroup(name, cells, road, bench),
+      )
     }
   },
 }
@@ -83,7 +86,7 @@ function groupsOf(cells: Cell[]): Cell[][] {
   return [...groups.values()]
 }
 
-async function runGroup(name: string, cells: Cell[], road: Road, bench: Bench): Promise<void> {
+async function runGroup(name: string, cells: Cell[], road: KafkaRoad, bench: Bench): Promise<void> {
   const [first] = cells
   if (!first) return
   const topics = await road.newTopics(1, PARTITIONS)
@@ -123,7 +126,7 @@ async function runGroup(name: string, cells: Cell[], road: Road, bench: Bench): 
       if (!isWarmUp) addFigures(part, run, batches, singles, bench)
     }
   }
-  await checkArrived(bench, topics.relay, handled)
+  await road.checkArrived(topics, handled)
 }
 
 type Raw = Record<'raw' | 'plain', Static<typeof Sent>>

@@ -2,7 +2,8 @@ import type { Static } from 'typebox'
 import type { Bench, Benchmark, Table } from '../benchmark.js'
 import { createAdapters } from '../database.js'
 import type { Sent } from '../loads.js'
-import { checkArrived, perSecond, type Road, type RoadTopics, rawPerSend, withRoad } from './children.js'
+import { perSecond, type RoadTopics, withRoad } from './children.js'
+import { type KafkaRoad, kafka, rawPerSend } from './kafka.js'
 
 const IN_FLIGHT = 128
 const BYTES = 1024
@@ -91,7 +92,9 @@ function benchmarkOf(
         if (!group.some(({ part }) => parts.includes(part))) continue
         const ways = group.filter(({ part }, index) => index === 0 || parts.includes(part))
         const maxInFlight = Math.max(...ways.map(({ inFlight }) => inFlight))
-        await withRoad(bench, maxInFlight, (road) => runGroup(ways, ratio, adapters, road, bench))
+        await withRoad(kafka(bench), bench, maxInFlight, (road) =>
+          runGroup(ways, ratio, adapters, road, bench),
+        )
       }
     },
   }
@@ -112,7 +115,7 @@ async function runGroup(
   ways: Way[],
   ratio: string,
   adapters: string[],
-  road: Road,
+  road: KafkaRoad,
   bench: Bench,
 ): Promise<void> {
   const running: { way: Way; topics: RoadTopics; handled: number }[] = []
@@ -131,10 +134,10 @@ async function runGroup(
       bench.figure(`${way.part}.${ratio}`, perSecond(run) / one)
     }
   }
-  for (const { topics, handled } of running) await checkArrived(bench, topics.relay, handled)
+  for (const { topics, handled } of running) await road.checkArrived(topics, handled)
 }
 
-async function measure(way: Way, topics: RoadTopics, adapters: string[], ms: number, road: Road) {
+async function measure(way: Way, topics: RoadTopics, adapters: string[], ms: number, road: KafkaRoad) {
   const common = { bytes: BYTES, keyed: way.keyed, limit: { messages: NO_LIMIT, ms } }
   const raw = await road.raw({
     ...common,

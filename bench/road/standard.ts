@@ -3,8 +3,9 @@ import type { Bench, Benchmark } from '../benchmark.js'
 import { Child } from '../child.js'
 import { KAFKA_ADAPTER } from '../database.js'
 import { Sent } from '../loads.js'
-import { machineCpu, serverCpu } from '../server-cpu.js'
-import { checkArrived, perSecond, type Road, rawPerSend, withRoad } from './children.js'
+import { addCpuFigures, cpuDuring, serverCpu } from '../server-cpu.js'
+import { perSecond, withRoad } from './children.js'
+import { type KafkaRoad, kafka, rawPerSend } from './kafka.js'
 
 const IN_FLIGHT = 128
 const PARTITIONS = 3
@@ -30,7 +31,7 @@ export const standardRoad: Benchmark = {
   async run(parts, bench) {
     for (const part of parts) {
       if (!isPart(part)) continue
-      await withRoad(bench, IN_FLIGHT, (road) => runPart(part, road, bench))
+      await withRoad(kafka(bench), bench, IN_FLIGHT, (road) => runPart(part, road, bench))
     }
   },
 }
@@ -39,7 +40,7 @@ function isPart(name: string): name is Part {
   return name in PARTS
 }
 
-async function runPart(part: Part, road: Road, bench: Bench): Promise<void> {
+async function runPart(part: Part, road: KafkaRoad, bench: Bench): Promise<void> {
   const { bytes, keyed, heap } = PARTS[part]
   const { databaseUrl } = bench
   const { bootstrapServers } = bench.servers.kafka
@@ -74,9 +75,7 @@ async function runPart(part: Part, road: Road, bench: Bench): Promise<void> {
       bench.progress(`${part} ${round === 0 ? 'warm-up' : `round ${round} of ${bench.rounds}`}`)
       const raw = await sendRaw(false)
       const plain = await sendRaw(true)
-      const before = { servers: await cpu(), machine: machineCpu() }
-      const run = await publish(JOBS)
-      const after = { servers: await cpu(), machine: machineCpu() }
+      const { result: run, used } = await cpuDuring(cpu, () => publish(JOBS))
       const load = {
         ...common,
         topics: topics.raw,
@@ -90,11 +89,7 @@ async function runPart(part: Part, road: Road, bench: Bench): Promise<void> {
         continue
       }
       addFigures(part, { run, raw, plain, oneByOne }, bench)
-      for (const server of ['kafka', 'postgres'] as const) {
-        const seconds = (after.servers[server] ?? Number.NaN) - (before.servers[server] ?? Number.NaN)
-        if (!Number.isNaN(seconds)) bench.figure(`${part}.${server}CpuMicrosPerJob`, (seconds * 1e6) / JOBS)
-      }
-      bench.figure(`${part}.busyCores`, (after.machine - before.machine) / run.seconds)
+      addCpuFigures(part, used, ['kafka', 'postgres'], { jobs: JOBS, seconds: run.seconds }, bench.figure)
     }
     if (heap) {
       bench.progress(`${part} heap over ${HEAP_JOBS} jobs`)
@@ -103,7 +98,7 @@ async function runPart(part: Part, road: Road, bench: Bench): Promise<void> {
       bench.figure(`${part}.heapGrowthMiB`, (await road.relayHeapMiB()) - heapBefore)
       handled += rest
     }
-    await checkArrived(bench, topics.relay, handled)
+    await road.checkArrived(topics, handled)
   } finally {
     await shared.stop()
   }

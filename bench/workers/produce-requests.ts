@@ -1,9 +1,11 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { Socket } from 'node:net'
 
-const PRODUCE = 0
+const KAFKA_PRODUCE = 0
+const ROCKETMQ_JSON = '{'
+const ROCKETMQ_SEND = /^\{"code":3[12]0\b/
 
-/** Counts the produce requests this process sends to Kafka from now on, whoever makes them. */
+/** Counts the requests with messages that this process sends from now on, whoever makes them, to Kafka, or to RocketMQ over remoting. */
 export function countProduceRequests(): () => number {
   let count = 0
   subscribe('net.client.socket', (message) => {
@@ -23,12 +25,18 @@ export function countProduceRequests(): () => number {
   return () => count
 }
 
-/** A request of Kafka's protocol starts with the length of what follows and the number of its kind. */
+/** Both protocols start a request with the length of what follows. */
 function isProduceRequest(data: unknown): boolean {
-  return (
-    data instanceof Buffer &&
-    data.length > 6 &&
-    data.readInt32BE(0) === data.length - 4 &&
-    data.readInt16BE(4) === PRODUCE
-  )
+  if (!(data instanceof Buffer) || data.length <= 8 || data.readInt32BE(0) !== data.length - 4) return false
+  return isRemoting(data) ? ROCKETMQ_SEND.test(data.toString('latin1', 8, 32)) : isKafkaProduce(data)
+}
+
+/** RocketMQ goes on with the length of a header, and the header as JSON; Kafka would have had billions of requests. */
+function isRemoting(data: Buffer): boolean {
+  return data.toString('latin1', 8, 9) === ROCKETMQ_JSON
+}
+
+/** Kafka goes on with the number of the request's kind. */
+function isKafkaProduce(data: Buffer): boolean {
+  return data.readInt16BE(4) === KAFKA_PRODUCE
 }

@@ -13,8 +13,8 @@ import { orderText } from './message.js'
 import { countProduceRequests } from './produce-requests.js'
 import { sent, turnsOf } from './sent.js'
 
-const { databaseUrl, maxInFlight } = setupOf(
-  Type.Object({ databaseUrl: Type.String(), maxInFlight: Type.Number() }),
+const { databaseUrl, taskType, maxInFlight } = setupOf(
+  Type.Object({ databaseUrl: Type.String(), taskType: Type.String(), maxInFlight: Type.Number() }),
 )
 const requests = countProduceRequests()
 const config = readConfig({ DATABASE_URL: databaseUrl, BPMN_RELAY_MAX_IN_FLIGHT: String(maxInFlight) })
@@ -40,7 +40,7 @@ function publish(load: Static<typeof RelayLoad>) {
     const message = orderText(number, load.bytes)
     return {
       key: String(FIRST_KEY + 4 * number),
-      type: 'Kafka Producer',
+      type: taskType,
       processInstanceKey: String(FIRST_KEY + 4 * number - 2),
       processId: 'bench-road',
       processVersion: 1,

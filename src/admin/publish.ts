@@ -13,7 +13,13 @@ const ROWS = 500
 /** A key or value as a person gives it: for the adapter's serialization, or bytes that go out as they are. */
 export type Given = { json: string } | { bytes: Buffer } | null
 
-export interface AdminMessage extends Pick<OutboundMessage, 'topic' | 'headers' | 'partition' | 'timestamp'> {
+/** Beside the key, what not every kind of broker has a place for. */
+const FIELDS = [
+  ...(['partition', 'timestamp'] as const),
+  ...(['tag', 'keys', 'delayLevel', 'deliverAt', 'messageGroup', 'producerGroup'] as const),
+] as const
+
+export interface AdminMessage extends Pick<OutboundMessage, 'topic' | 'headers' | (typeof FIELDS)[number]> {
   value: Given
   key?: Given
 }
@@ -81,10 +87,11 @@ async function depart(
   message: AdminMessage,
   requestId: string,
 ): Promise<{ receipt: Promise<Receipt> } | Dropped> {
-  const { topic, headers, partition, timestamp } = message
+  const { value: givenValue, key: givenKey, headers, ...place } = message
+  const { topic } = place
   assertNoStrangers(admin, message)
-  const value = await bytesOf(admin, 'value', message.value, topic)
-  const key = message.key === undefined ? undefined : await bytesOf(admin, 'key', message.key, topic)
+  const value = await bytesOf(admin, 'value', givenValue, topic)
+  const key = givenKey === undefined ? undefined : await bytesOf(admin, 'key', givenKey, topic)
   if (value === DROPPED || key === DROPPED) return DROPPED
   if (value === null && !admin.driver.acceptsNull) {
     throw new RelayError(
@@ -95,7 +102,7 @@ async function depart(
   const connection = admin.connection()
   await admin.turn()
   const receipt = connection.publish({
-    ...{ topic, requestId, value, key, partition, timestamp },
+    ...{ ...place, requestId, value, key },
     headers: { ...headers, 'x-request-id': requestId },
   })
   return { receipt }
@@ -107,7 +114,7 @@ async function bytesOf(admin: AdapterAdmin, side: Side, given: Given, topic: str
 }
 
 function assertNoStrangers({ driver }: AdapterAdmin, message: AdminMessage): void {
-  for (const field of ['key', 'partition', 'timestamp'] as const) {
+  for (const field of ['key', ...FIELDS] as const) {
     if (message[field] !== undefined && !driver.inputs.includes(field)) {
       throw new RelayError('INPUT_INVALID', `messages of kind ${driver.kind} have no ${field}: leave it out`)
     }
@@ -137,8 +144,8 @@ function rowOf(message: AdminMessage, ended: Ended, durationMs: number): AdminRo
   }
 }
 
-function requestOf({ key, value, headers, partition, timestamp }: AdminMessage): string | null {
-  const members = Object.entries({ headers: Object.keys(headers), partition, timestamp })
+function requestOf({ topic: _, key, value, headers, ...fields }: AdminMessage): string | null {
+  const members = Object.entries({ headers: Object.keys(headers), ...fields })
     .filter(([, member]) => member !== undefined && !(Array.isArray(member) && member.length === 0))
     .map(([name, member]): [string, string] => [name, JSON.stringify(member)])
   if (key != null) members.unshift(['key', jsonOf(key)])

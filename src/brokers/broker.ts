@@ -1,6 +1,7 @@
 import type { TObject } from 'typebox'
 import type { Log } from '../core/log.js'
 import type { BrokerOperator } from './operator.js'
+import type { MessageHandler, Source, Subscription } from './subscription.js'
 
 /** A message ready to go: bytes, not values. Made by src/adapters/serialization. */
 interface OutboundBase {
@@ -73,6 +74,16 @@ export interface BrokerDriver<Settings = unknown> {
   connect(settings: Settings, ctx: ConnectionContext): BrokerConnection
   /** As `connect`, for operators. Absent: there is nothing they could do from here. */
   operate?(settings: Settings, ctx: ConnectionContext): BrokerOperator
+  /**
+   * Joins a consumer group; resolves once this is a member. Later outages heal by themselves.
+   * @throws RelayError why it cannot be one: nothing is left behind, and it may be tried again if that is retryable
+   */
+  subscribe?(
+    settings: Settings,
+    source: Source,
+    handle: MessageHandler,
+    ctx: ConnectionContext,
+  ): Promise<Subscription>
 }
 
 export interface ConnectionContext {

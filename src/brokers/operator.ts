@@ -31,6 +31,15 @@ export interface BrokerOperator {
    * waits until `onMessage` is done with the one before; it must not fail.
    */
   consume?(request: ConsumeRequest, onMessage: (message: ConsumedMessage) => Promise<void>): Promise<void>
+  /**
+   * By the id of its receipt, which all copies of a message share (one by each attempt to send that arrived), or by
+   * the id that names its place on a broker. Never empty. @throws RelayError NOT_FOUND
+   */
+  findMessages?(topic: string, id: string): Promise<MessageRecord[]>
+  /** By time stored. */
+  queryMessages?(query: MessageQuery): Promise<MessageRecord[]>
+  /** What to do instead of what is missing here; completes "cannot …: ". */
+  readonly insteadOfMissing?: string
   close(): Promise<void>
 }
 
@@ -38,20 +47,70 @@ export interface ClusterDescription {
   clusterId: string | null
   /** Id of the broker that takes requests to change the cluster. */
   controller: string | null
-  brokers: { id: string; address: string }[]
+  brokers: BrokerDescription[]
 }
 
-export interface TopicSummary {
+export interface BrokerDescription {
+  id: string
+  address: string
+  /** RocketMQ. */
+  role?: 'master' | 'slave'
+  /** Of its software; absent where the broker does not tell. */
+  version?: string
+}
+
+export type TopicSummary = PartitionedTopicSummary | QueuedTopicSummary
+
+/** Kafka. */
+export interface PartitionedTopicSummary {
   topic: string
   partitions: number
   replicationFactor: number
 }
 
-export interface TopicDescription {
+/** RocketMQ. */
+export interface QueuedTopicSummary {
+  topic: string
+  type: string | null
+  /** On all brokers together. */
+  queues: number
+}
+
+export type TopicDescription = PartitionedTopic | QueuedTopic
+
+/** Kafka. */
+export interface PartitionedTopic {
   topic: string
   partitions: PartitionDescription[]
   configs: TopicConfig[]
 }
+
+/** RocketMQ. */
+export interface QueuedTopic {
+  topic: string
+  /** What messages it takes, such as `FIFO`, or what it is for, such as `RETRY`; null where brokers have no types. */
+  type: string | null
+  queues: QueueDescription[]
+  configs: TopicConfig[]
+}
+
+/** Each broker numbers its own queues. */
+export interface QueueDescription {
+  broker: string
+  queue: number
+  readable: boolean
+  writable: boolean
+  /** Offset of the oldest message there is. */
+  firstOffset: string
+  /** Offset of the next message to be written. */
+  endOffset: string
+  /** When the last message was stored, milliseconds since 1970; null when there is none. */
+  lastStoredAt: number | null
+}
+
+/** Topic types RocketMQ 5 makes. */
+export const TOPIC_TYPES = ['normal', 'fifo', 'delay', 'transaction'] as const
+export type TopicType = (typeof TOPIC_TYPES)[number]
 
 export interface PartitionDescription {
   partition: number
@@ -70,16 +129,18 @@ export interface TopicConfig {
 
 export interface NewTopic {
   topic: string
-  /** Default: the broker's. */
+  /** Default: the broker's. RocketMQ: queues on each broker. */
   partitions?: number | undefined
   /** Default: the broker's. */
   replicationFactor?: number | undefined
+  /** RocketMQ: what messages it takes. Default: normal. */
+  type?: TopicType | undefined
   configs: Record<string, string>
 }
 
 /** What is not named stays as it is. */
 export interface TopicChange {
-  /** The new number; it can only grow. */
+  /** The new number; of Kafka it can only grow. RocketMQ: on each broker. */
   partitions?: number | undefined
   configs: Record<string, string>
   /** Configs that go back to the broker's default. */
@@ -110,6 +171,10 @@ export interface GroupSummary {
 export interface GroupDescription {
   group: string
   state: string
+  /** RocketMQ: how its members share messages; absent while it has none. */
+  mode?: 'clustering' | 'broadcasting'
+  /** RocketMQ: what its members subscribe to. */
+  subscriptions?: { topic: string; filter: string }[]
   members: { memberId: string; clientId: string; host: string }[]
   /** Of every partition that has a committed offset or a member. */
   partitions: GroupPartition[]
@@ -118,6 +183,8 @@ export interface GroupDescription {
 export interface GroupPartition {
   topic: string
   partition: number
+  /** RocketMQ: the broker it is on, as each numbers its own queues. */
+  broker?: string
   /** Null when nothing was committed. */
   committedOffset: string | null
   /** Offset of the next message to be written; null when the topic is gone. */
@@ -130,8 +197,12 @@ export interface GroupPartition {
 export interface ConsumeRequest {
   topic: string
   from: StartPosition
-  /** Default: all. */
+  /** Default: all. RocketMQ: the queue of this number on every broker. */
   partition?: number | undefined
+  /** RocketMQ: on this broker only. */
+  broker?: string | undefined
+  /** RocketMQ: with one of these tags only. */
+  tags?: readonly string[] | undefined
   /** Messages at most. */
   max?: number | undefined
   follow: boolean
@@ -154,9 +225,51 @@ export interface ConsumedMessage {
   key: Buffer | null
   value: Buffer | null
   headers: Record<string, HeaderValue>
+  /** RocketMQ: the broker its queue is on. */
+  broker?: string
+  /** RocketMQ. */
+  messageId?: string
+  /** RocketMQ. */
+  tag?: string
 }
 
-export type Capability = Exclude<keyof BrokerOperator, 'close'>
+export interface MessageQuery {
+  topic: string
+  /** Default: with any key or none. */
+  key?: string | undefined
+  /** Stored then or later; milliseconds since 1970. */
+  since?: number | undefined
+  /** Stored before. */
+  until?: number | undefined
+  /** The newest so many. */
+  max: number
+}
+
+/** A message with all that RocketMQ tells of it. */
+export interface MessageRecord {
+  topic: string
+  /** As in the receipt of the one who sent it. */
+  messageId: string
+  /** Names its place on a broker. */
+  offsetMessageId: string
+  broker: string
+  queue: number
+  offset: string
+  /** Milliseconds since 1970. */
+  storedAt: number
+  bornAt: number
+  /** Address of the one who sent it. */
+  bornHost: string
+  /** How often consumers sent it back. */
+  reconsumeTimes: number
+  tag: string | null
+  keys: string[]
+  /** All others, those of RocketMQ itself included. */
+  properties: Record<string, string>
+  value: Buffer
+}
+
+export type Capability = Exclude<keyof BrokerOperator, 'close' | 'insteadOfMissing'>
 
 const CAPABILITIES: Record<Capability, string> = {
   describeCluster: 'describe the cluster',
@@ -172,6 +285,8 @@ const CAPABILITIES: Record<Capability, string> = {
   describeGroup: 'describe consumer groups',
   deleteGroup: 'delete consumer groups',
   consume: 'read topics',
+  findMessages: 'look up messages',
+  queryMessages: 'look up messages',
 }
 
 /** @throws RelayError NOT_SUPPORTED when the kind of broker has no such method. */
@@ -184,6 +299,6 @@ export function capabilityOf<Name extends Capability>(
   if (method) return method
   throw new RelayError(
     'NOT_SUPPORTED',
-    `adapters of kind ${kind} cannot ${CAPABILITIES[name]} from here: use the broker's own tools`,
+    `adapters of kind ${kind} cannot ${CAPABILITIES[name]} from here: ${operator.insteadOfMissing ?? "use the broker's own tools"}`,
   )
 }

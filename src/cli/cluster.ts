@@ -7,7 +7,7 @@ export function addClusterCommands(program: Command): void {
     .command('cluster')
     .description('The brokers behind an adapter.')
     .command('describe')
-    .description('Show the brokers and which of them is the controller.')
+    .description('Show the brokers, and which of them is the controller (Kafka) or a master (RocketMQ).')
     .requiredOption('--adapter <name>', 'the adapter to go through, by name or id')
     .option('--json', 'as JSON')
     .addHelpText(
@@ -27,12 +27,18 @@ async function describeCluster(options: { adapter: string; json?: true }): Promi
       return
     }
     console.log(`Cluster ${cluster.clusterId ?? '(without an id)'}\n`)
-    const columns = ['BROKER', 'ADDRESS', 'CONTROLLER'].map((title) => ({ title }))
-    const rows = cluster.brokers.map(({ id, address }) => [
+    const hasRoles = cluster.brokers.some(({ role }) => role !== undefined)
+    const titles = ['BROKER', 'ADDRESS', ...(hasRoles ? ['ROLE', 'VERSION'] : ['CONTROLLER'])]
+    const rows = cluster.brokers.map(({ id, address, role, version }) => [
       id,
       address,
-      id === cluster.controller ? 'yes' : '',
+      ...(hasRoles ? [role ?? '-', version ?? '(no answer)'] : [id === cluster.controller ? 'yes' : '']),
     ])
-    console.log(table(columns, rows))
+    console.log(
+      table(
+        titles.map((title) => ({ title })),
+        rows,
+      ),
+    )
   })
 }

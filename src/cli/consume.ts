@@ -23,7 +23,13 @@ export function addConsumeCommand(program: Command): void {
       parsePosition,
     )
     .addOption(new Option('--from-beginning', 'the same as --from earliest').conflicts('from'))
-    .option('--partition <number>', 'of this partition only', wholeNumber(0, MOST_PARTITION))
+    .option(
+      '--partition <number>',
+      'of this partition (RocketMQ: queue) only',
+      wholeNumber(0, MOST_PARTITION),
+    )
+    .option('--broker <name>', 'RocketMQ: of the queues of this broker only')
+    .option('--tag <tag...>', 'RocketMQ: with one of these tags only')
     .option('--max <count>', 'at most so many', wholeNumber(1, MOST))
     .option('--follow', 'wait for more at the end, until Ctrl-C')
     .option('--format <format>', 'value, json, or a text with tokens as kcat has them', parseMessageFormat)
@@ -48,7 +54,8 @@ Examples:
   bpmn-relay consume --adapter orders-kafka --topic orders --from 1h --format json | jq .value
   bpmn-relay consume --adapter orders-kafka --topic orders --partition 0 --from 42 --max 1
   bpmn-relay consume --adapter orders-kafka --topic images --max 1 --raw > message
-  bpmn-relay consume --adapter orders-kafka --topic orders --follow --format '%p %o %k: %s\\n'`,
+  bpmn-relay consume --adapter orders-kafka --topic orders --follow --format '%p %o %k: %s\\n'
+  bpmn-relay consume --adapter orders-rocketmq --topic orders --tag created paid --format json`,
     )
     .action(consume)
 }
@@ -72,6 +79,8 @@ interface ConsumeOptions {
   from?: StartPosition
   fromBeginning?: true
   partition?: number
+  broker?: string
+  tag?: string[]
   max?: number
   follow?: true
   format?: MessageFormat
@@ -80,7 +89,15 @@ interface ConsumeOptions {
 }
 
 async function consume(options: ConsumeOptions, command: Command): Promise<void> {
-  const { topic, partition, max, follow = false, format = parseMessageFormat('value') } = options
+  const {
+    topic,
+    partition,
+    broker,
+    tag: tags,
+    max,
+    follow = false,
+    format = parseMessageFormat('value'),
+  } = options
   const from = options.from ?? { at: follow && !options.fromBeginning ? 'latest' : 'earliest' }
   if (from.at === 'latest' && !follow) {
     command.error('error: from the latest on there is nothing yet: add --follow to wait for it')
@@ -98,14 +115,17 @@ async function consume(options: ConsumeOptions, command: Command): Promise<void>
   await withAdapterAdmin(options.adapter, async (admin) => {
     const show = showOf(admin, options)
     const read = admin.can('consume')
-    await read({ topic, from, partition, max, follow, signal: stopping.signal }, async (message) => {
-      try {
-        await print(await show(message), format)
-      } catch (thrown) {
-        fault = thrown
-        stopping.abort()
-      }
-    })
+    await read(
+      { topic, from, partition, broker, tags, max, follow, signal: stopping.signal },
+      async (message) => {
+        try {
+          await print(await show(message), format)
+        } catch (thrown) {
+          fault = thrown
+          stopping.abort()
+        }
+      },
+    )
   })
   if (fault !== undefined) throw fault
   if (interruption && !follow) throw interruption

@@ -4,6 +4,7 @@ import { confirm } from './ask.js'
 import { withAdapterAdmin } from './context.js'
 import { table } from './table.js'
 
+const PARTITION = { title: 'PARTITION', align: 'right' } as const
 const ADAPTER = ['--adapter <name>', 'the adapter to go through, by name or id'] as const
 
 export function addGroupCommands(program: Command): void {
@@ -58,23 +59,26 @@ async function describeGroup(group: string, options: { adapter: string; json?: t
   })
 }
 
-function groupText({ group, state, members, partitions }: GroupDescription): string {
-  const head = `Group ${group}, state ${state}, members ${members.length}`
+function groupText(description: GroupDescription): string {
+  const { partitions, members } = description
+  const head = headText(description)
   if (partitions.length === 0) return `${head}\n\nNothing is committed or assigned.`
+  const hasBrokers = partitions.some(({ broker }) => broker !== undefined)
   const byId = new Map(members.map((member) => [member.memberId, member]))
   const columns = [
     { title: 'TOPIC' },
-    { title: 'PARTITION', align: 'right' },
+    ...(hasBrokers ? [{ title: 'BROKER' }, { title: 'QUEUE', align: 'right' } as const] : [PARTITION]),
     { title: 'COMMITTED', align: 'right' },
     { title: 'END', align: 'right' },
     { title: 'LAG', align: 'right' },
     { title: 'CLIENT' },
     { title: 'HOST' },
   ] as const
-  const rows = partitions.map(({ topic, partition, committedOffset, endOffset, lag, memberId }) => {
+  const rows = partitions.map(({ topic, broker, partition, committedOffset, endOffset, lag, memberId }) => {
     const member = memberId === null ? undefined : byId.get(memberId)
     return [
       topic,
+      ...(hasBrokers ? [broker ?? '-'] : []),
       String(partition),
       committedOffset ?? '-',
       endOffset ?? '-',
@@ -84,6 +88,19 @@ function groupText({ group, state, members, partitions }: GroupDescription): str
     ]
   })
   return `${head}\n\n${table(columns, rows)}`
+}
+
+function headText({ group, state, mode, members, subscriptions = [], partitions }: GroupDescription): string {
+  const lags = partitions.flatMap(({ lag }) => (lag === null ? [] : [BigInt(lag)]))
+  const parts = [
+    `Group ${group}`,
+    `state ${state}`,
+    ...(mode ? [mode] : []),
+    `members ${members.length}`,
+    ...(lags.length > 0 ? [`lag ${lags.reduce((sum, lag) => sum + lag, 0n)}`] : []),
+  ]
+  const filters = subscriptions.map(({ topic, filter }) => `Subscribed to ${topic}, filter ${filter}`)
+  return [parts.join(', '), ...filters].join('\n')
 }
 
 async function deleteGroup(

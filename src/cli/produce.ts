@@ -9,6 +9,16 @@ import { messageOf, RelayError, toRelayError } from '../core/errors.js'
 import { collectPairs, parseTimestamp, wholeNumber } from './arguments.js'
 import { withAdapterAdmin } from './context.js'
 import { linesOf } from './lines.js'
+import {
+  DELAY_LEVEL,
+  DELIVER_AT,
+  KEYS,
+  MESSAGE_GROUP,
+  PRODUCER_GROUP,
+  type RocketmqOptions,
+  rocketmqFields,
+  TAG,
+} from './rocketmq-options.js'
 import { jsonOfText } from './value-text.js'
 
 /** Messages on their way at the same time, at most; reading waits for them. */
@@ -41,6 +51,12 @@ export function addProduceCommand(program: Command): void {
       'milliseconds since 1970 or an ISO 8601 time (default: now)',
       parseTimestamp,
     )
+    .addOption(KEYS)
+    .addOption(TAG)
+    .addOption(DELAY_LEVEL)
+    .addOption(DELIVER_AT)
+    .addOption(MESSAGE_GROUP)
+    .addOption(PRODUCER_GROUP)
     .addOption(new Option('--file <file>', 'one message: the content of this file').conflicts('tombstone'))
     .option('--tombstone', 'one message without a value, which deletes its key from a compacted topic')
     .option('--null-marker <text>', "a value of this text is a tombstone, a key none (Kafka's null.marker)")
@@ -58,12 +74,13 @@ Examples:
   echo '{"order": 1}' | bpmn-relay produce --adapter orders-kafka --topic orders --key 1 --header source=console
   bpmn-relay produce --adapter orders-kafka --topic orders --key-separator : < orders.txt
   bpmn-relay produce --adapter orders-kafka --topic images --raw --file order.png
-  bpmn-relay produce --adapter orders-kafka --topic customers --key 42 --tombstone`,
+  bpmn-relay produce --adapter orders-kafka --topic customers --key 42 --tombstone
+  bpmn-relay produce --adapter orders-rocketmq --topic orders --tag created --keys 1 eu < orders.jsonl`,
     )
     .action(produce)
 }
 
-interface ProduceOptions {
+interface ProduceOptions extends RocketmqOptions {
   adapter: string
   topic: string
   key?: string
@@ -195,6 +212,7 @@ function messageMaker(
       headers,
       partition,
       timestamp,
+      ...rocketmqFields(options),
       value: value === null ? null : given(value, 'value'),
       ...(key !== undefined && { key }),
       ...(ownKey !== undefined && { key: keyOf(ownKey) }),
@@ -237,10 +255,15 @@ function summary(topic: string, receipts: readonly Receipt[]): string {
     case 'kafka':
       return `Published to topic ${topic}: partition ${only.partition}, offset ${only.offset ?? 'unknown'}.`
     case 'rocketmq':
-      return `Published to topic ${topic}: message ${only.messageId}.`
+      return `Published to topic ${topic}: message ${only.messageId}${queueText(only)}.`
   }
 }
 
 function countOf(count: number): string {
   return count === 1 ? '1 message is' : `${count} messages are`
+}
+
+function queueText({ queueId, queueOffset }: Extract<Receipt, { kind: 'rocketmq' }>): string {
+  const queue = queueId === null ? '' : `, queue ${queueId}`
+  return queueOffset === null ? queue : `${queue}, offset ${queueOffset}`
 }

@@ -10,6 +10,7 @@ import { addConsumeCommand } from './consume.js'
 import { addDemoCommand } from './demo.js'
 import { addEnvCommands } from './env.js'
 import { addGroupCommands } from './group.js'
+import { addMessageCommands } from './message.js'
 import { addMigrateCommand } from './migrate.js'
 import { addProduceCommand } from './produce.js'
 import { addSlaCommands } from './sla.js'
@@ -54,6 +55,7 @@ Examples:
   addGroupCommands(program)
   addProduceCommand(program)
   addConsumeCommand(program)
+  addMessageCommands(program)
   addStackCommands(program)
   addDemoCommand(program)
   return program

@@ -1,5 +1,15 @@
-import type { Command } from 'commander'
-import type { TopicDescription } from '../brokers/operator.js'
+import { type Command, Option } from 'commander'
+import {
+  type PartitionedTopic,
+  type PartitionedTopicSummary,
+  type QueuedTopic,
+  type QueuedTopicSummary,
+  TOPIC_TYPES,
+  type TopicConfig,
+  type TopicDescription,
+  type TopicSummary,
+  type TopicType,
+} from '../brokers/operator.js'
 import { collectPairs, wholeNumber } from './arguments.js'
 import { confirm } from './ask.js'
 import { withAdapterAdmin } from './context.js'
@@ -25,8 +35,13 @@ export function addTopicCommands(program: Command): void {
     .requiredOption(...ADAPTER)
     .option(
       '--partitions <count>',
-      "how many (default: the brokers' num.partitions)",
+      "how many (default: the brokers' num.partitions); RocketMQ: queues on each broker (default: 8)",
       wholeNumber(1, MOST_PARTITIONS),
+    )
+    .addOption(
+      new Option('--type <type>', 'RocketMQ 5: what messages it takes (default: normal)').choices(
+        TOPIC_TYPES,
+      ),
     )
     .option(
       '--replication-factor <count>',
@@ -39,14 +54,15 @@ export function addTopicCommands(program: Command): void {
       `
 Example:
   bpmn-relay topic create orders --adapter orders-kafka --partitions 6 --replication-factor 3 \\
-    --config retention.ms=604800000 --config cleanup.policy=delete`,
+    --config retention.ms=604800000 --config cleanup.policy=delete
+  bpmn-relay topic create steps --adapter orders-rocketmq --partitions 4 --type fifo`,
     )
     .action(createTopic)
 
   topic
     .command('describe <topic>')
     .description(
-      'Show partitions with their leaders, replicas and in-sync replicas (ISR), and the configs set.',
+      'Show partitions with their leaders, replicas and in-sync replicas (ISR), or queues with their offsets, and the configs set.',
     )
     .requiredOption(...ADAPTER)
     .option('--all-configs', "show the brokers' defaults too")
@@ -59,7 +75,7 @@ Example:
     .requiredOption(...ADAPTER)
     .option(
       '--partitions <count>',
-      'how many it shall have; it can only grow',
+      'how many it shall have; it can only grow. RocketMQ: queues on each broker',
       wholeNumber(1, MOST_PARTITIONS),
     )
     .option('--config <name=value>', 'a config to set; may be repeated', collectPairs)
@@ -89,32 +105,40 @@ async function listTopics(options: { adapter: string; json?: true }): Promise<vo
     if (options.json) console.log(JSON.stringify(topics, null, 2))
     else if (topics.length === 0)
       console.log('No topics yet: `bpmn-relay topic create --help` tells how to make one.')
-    else {
-      const columns = [
-        { title: 'TOPIC' },
-        { title: 'PARTITIONS', align: 'right' },
-        { title: 'REPLICAS', align: 'right' },
-      ] as const
-      const rows = topics.map(({ topic, partitions, replicationFactor }) => [
-        topic,
-        String(partitions),
-        String(replicationFactor),
-      ])
-      console.log(table(columns, rows))
-    }
+    else console.log(listText(topics))
   })
+}
+
+function listText(topics: TopicSummary[]): string {
+  const partitioned = topics.filter((each): each is PartitionedTopicSummary => 'partitions' in each)
+  const queued = topics.filter((each): each is QueuedTopicSummary => 'queues' in each)
+  if (queued.length > 0) {
+    return table(
+      [{ title: 'TOPIC' }, { title: 'TYPE' }, { title: 'QUEUES', align: 'right' }],
+      queued.map(({ topic, type, queues }) => [topic, type ?? '-', String(queues)]),
+    )
+  }
+  return table(
+    [{ title: 'TOPIC' }, { title: 'PARTITIONS', align: 'right' }, { title: 'REPLICAS', align: 'right' }],
+    partitioned.map(({ topic, partitions, replicationFactor }) => [
+      topic,
+      String(partitions),
+      String(replicationFactor),
+    ]),
+  )
 }
 
 interface CreateOptions {
   adapter: string
   partitions?: number
   replicationFactor?: number
+  type?: TopicType
   config?: [string, string][]
 }
 
 async function createTopic(topic: string, options: CreateOptions): Promise<void> {
-  const { adapter, partitions, replicationFactor } = options
-  const request = { partitions, replicationFactor, configs: Object.fromEntries(options.config ?? []) }
+  const { adapter, partitions, replicationFactor, type } = options
+  const request = { partitions, replicationFactor, type, configs: Object.fromEntries(options.config ?? []) }
   await withAdapterAdmin(adapter, async (admin) => {
     const create = admin.can('createTopic')
     await admin.audited({ operation: 'topic.create', destination: topic, request }, () =>
@@ -138,9 +162,36 @@ async function describeTopic(topic: string, options: DescribeOptions): Promise<v
   })
 }
 
-function topicText({ partitions, configs }: TopicDescription, allConfigs: boolean): string {
-  const shown = configs.filter(({ isOverridden }) => allConfigs || isOverridden)
-  const partitionTable = table(
+function topicText(topic: TopicDescription, allConfigs: boolean): string {
+  const shown = topic.configs.filter(({ isOverridden }) => allConfigs || isOverridden)
+  return 'queues' in topic
+    ? `${queuesText(topic)}\n\n${configsText(shown)}`
+    : `${partitionsText(topic)}\n\n${configsText(shown)}`
+}
+
+function queuesText({ topic, type, queues }: QueuedTopic): string {
+  const columns = [
+    { title: 'QUEUE', align: 'right' },
+    { title: 'BROKER' },
+    { title: 'FIRST', align: 'right' },
+    { title: 'END', align: 'right' },
+    { title: 'LAST STORED' },
+    { title: 'OPEN FOR' },
+  ] as const
+  const rows = queues.map(({ queue, broker, readable, writable, firstOffset, endOffset, lastStoredAt }) => [
+    String(queue),
+    broker,
+    firstOffset,
+    endOffset,
+    lastStoredAt === null ? '-' : new Date(lastStoredAt).toISOString(),
+    [readable ? 'read' : [], writable ? 'write' : []].flat().join(',') || 'nothing',
+  ])
+  const head = type === null ? `Topic ${topic}, without a type (RocketMQ 4)` : `Topic ${topic}, type ${type}`
+  return `${head}\n\n${table(columns, rows)}`
+}
+
+function partitionsText({ partitions }: PartitionedTopic): string {
+  return table(
     [{ title: 'PARTITION', align: 'right' }, { title: 'LEADER' }, { title: 'REPLICAS' }, { title: 'ISR' }],
     partitions.map(({ partition, leader, replicas, inSyncReplicas }) => [
       String(partition),
@@ -149,12 +200,14 @@ function topicText({ partitions, configs }: TopicDescription, allConfigs: boolea
       inSyncReplicas.join(','),
     ]),
   )
-  if (shown.length === 0) return `${partitionTable}\n\nNo configs are set; all are the brokers' defaults.`
-  const configTable = table(
+}
+
+function configsText(configs: TopicConfig[]): string {
+  if (configs.length === 0) return "No configs are set; all are the brokers' defaults."
+  return table(
     ['CONFIG', 'VALUE', 'FROM'].map((title) => ({ title })),
-    shown.map(({ name, value, isOverridden }) => [name, value ?? '', isOverridden ? 'topic' : 'default']),
+    configs.map(({ name, value, isOverridden }) => [name, value ?? '', isOverridden ? 'topic' : 'default']),
   )
-  return `${partitionTable}\n\n${configTable}`
 }
 
 interface AlterOptions {

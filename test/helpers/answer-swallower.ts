@@ -9,6 +9,12 @@ export interface AnswerSwallower {
   upstream: string
   /** Drops the next answer that holds `text` and cuts its connection: the request has taken effect unseen. */
   swallowNext(text: string): void
+  /** Cuts the connection instead of passing on a request that holds `text`, until told otherwise. */
+  refuseRequests(text: string | undefined): void
+  /** How often a request was refused. */
+  refused(): number
+  /** Cuts all connections there are; new ones are taken. */
+  cutAll(): void
   /** Replaces the upstream of `other` by `other` in all answers. */
   redirectTo(other: AnswerSwallower): void
 }
@@ -23,6 +29,8 @@ export async function answerSwallower(
   redirect?: AnswerSwallower,
 ): Promise<AnswerSwallower> {
   let swallow: string | undefined
+  let refuse: string | undefined
+  let refused = 0
   let redirected = redirect
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
@@ -37,7 +45,11 @@ export async function answerSwallower(
         target.destroy()
       })
     }
-    client.pipe(target)
+    client.on('data', (request) => {
+      if (refuse === undefined || !request.includes(refuse)) return target.write(request)
+      refused++
+      client.destroy()
+    })
     target.on('data', (answer) => {
       if (swallow === undefined || !answer.includes(swallow)) {
         return client.write(redirected ? rewritten(answer, redirected) : answer)
@@ -60,6 +72,13 @@ export async function answerSwallower(
     upstream,
     swallowNext(text) {
       swallow = text
+    },
+    refuseRequests(text) {
+      refuse = text
+    },
+    refused: () => refused,
+    cutAll() {
+      for (const socket of sockets) socket.destroy()
     },
     redirectTo(other) {
       redirected = other

@@ -23,6 +23,7 @@ const GROUP = 'test-reader'
 const TIMEOUT_MS = 5000
 const READ_LIMIT_MS = 30_000
 const UPDATE_AND_CREATE_TOPIC = 17
+const UPDATE_AND_CREATE_SUBSCRIPTION_GROUP = 200
 const READ_AND_WRITE = 0b110
 /** Take the subscription from the request itself; no consumer need be registered. */
 const WITH_SUBSCRIPTION = 0b100
@@ -45,33 +46,59 @@ export function connect(
 /** A topic on every broker; resolves to its name once the name server knows it. */
 export async function createTopic(
   nameServer: string,
-  { queues = 4, type = 'NORMAL', name = `test-${randomUUID()}` }: TopicOptions = {},
+  { queues = 4, type = 'NORMAL', name = `test-${randomUUID()}`, credentials }: TopicOptions = {},
 ): Promise<string> {
+  await withClient(
+    nameServer,
+    async (client) => {
+      for (const address of await masters(client)) {
+        const command = RemotingCommand.createRequestCommand(UPDATE_AND_CREATE_TOPIC, {
+          topic: name,
+          defaultTopic: 'TBW102',
+          readQueueNums: queues,
+          writeQueueNums: queues,
+          perm: READ_AND_WRITE,
+          topicFilterType: 'SINGLE_TAG',
+          topicSysFlag: 0,
+          order: false,
+          attributes: `+message.type=${type}`,
+        })
+        const answer = await client.invoke(address, command, TIMEOUT_MS)
+        assert.equal(answer.code, 0, answer.remark)
+      }
+      await until(`topic ${name} exists`, () => queuesOf(client, name))
+    },
+    credentials,
+  )
+  return name
+}
+
+/** A consumer group whose messages proxies hand out in order; resolves to its name. */
+export async function createOrderedGroup(nameServer: string): Promise<string> {
+  const groupName = `test-${randomUUID()}`
   await withClient(nameServer, async (client) => {
     for (const address of await masters(client)) {
-      const command = RemotingCommand.createRequestCommand(UPDATE_AND_CREATE_TOPIC, {
-        topic: name,
-        defaultTopic: 'TBW102',
-        readQueueNums: queues,
-        writeQueueNums: queues,
-        perm: READ_AND_WRITE,
-        topicFilterType: 'SINGLE_TAG',
-        topicSysFlag: 0,
-        order: false,
-        attributes: `+message.type=${type}`,
-      })
+      const command = RemotingCommand.createRequestCommand(UPDATE_AND_CREATE_SUBSCRIPTION_GROUP, {})
+      command.body = Buffer.from(
+        JSON.stringify({ groupName, consumeMessageOrderly: true, retryQueueNums: 1, retryMaxTimes: 16 }),
+      )
       const answer = await client.invoke(address, command, TIMEOUT_MS)
       assert.equal(answer.code, 0, answer.remark)
     }
-    await until(`topic ${name} exists`, () => queuesOf(client, name))
   })
-  return name
+  return groupName
 }
 
 interface TopicOptions {
   queues?: number
   type?: 'NORMAL' | 'FIFO' | 'DELAY'
   name?: string
+  credentials?: Credentials
+}
+
+interface Credentials {
+  accessKey: string
+  secretKey: string
 }
 
 /** Every message of the topic, in order within each queue, once at least `count` are there. */
@@ -174,12 +201,17 @@ async function masters(client: MQClientAPI): Promise<string[]> {
   return (route?.brokerDatas ?? []).flatMap(({ brokerAddrs }) => brokerAddrs['0'] ?? [])
 }
 
-async function withClient<T>(nameServer: string, use: (client: MQClientAPI) => Promise<T>): Promise<T> {
+async function withClient<T>(
+  nameServer: string,
+  use: (client: MQClientAPI) => Promise<T>,
+  credentials?: Credentials,
+): Promise<T> {
   const client = new MQClientAPI({
     nameSrv: [nameServer],
     httpclient: {},
     logger: noLog,
     connectTimeout: TIMEOUT_MS,
+    ...credentials,
   })
   client.on('error', () => undefined)
   await client.ready()

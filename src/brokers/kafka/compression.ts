@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import kafkajs from 'kafkajs'
+import { decompressLz4, decompressZstd } from '../../core/decompress.js'
 import type { KafkaSettings } from './settings.js'
 
 // CommonJS: Node.js sees these only on the default export.
@@ -83,32 +84,14 @@ const lz4Codec: Codec = {
     const { compressFrame } = await import('lz4-napi')
     return await compressFrame(buffer)
   },
-  async decompress(data) {
-    const { decompressFrame } = await import('lz4-napi')
-    return await decompressFrame(data)
-  },
+  decompress: decompressLz4,
 }
-
-/** Room that decompression begins with, bytes. */
-const ZSTD_ROOM_BYTES = 1024 * 1024
 
 const zstdCodec: Codec = {
   async compress({ buffer }) {
-    const zstd = await loadZstd()
+    const { Zstd } = await import('@hpcc-js/wasm-zstd')
+    const zstd = await Zstd.load()
     return Buffer.from(zstd.compress(buffer))
   },
-  async decompress(data) {
-    const zstd = await loadZstd()
-    // Java writes no uncompressed size, so the room grows until what came out does not fill it.
-    for (let room = Math.max(ZSTD_ROOM_BYTES, 8 * data.length); ; room *= 4) {
-      zstd.reset()
-      const result = zstd.decompressChunk(data, room)
-      if (result.length < room) return Buffer.from(result)
-    }
-  },
-}
-
-async function loadZstd() {
-  const { Zstd } = await import('@hpcc-js/wasm-zstd')
-  return await Zstd.load()
+  decompress: decompressZstd,
 }

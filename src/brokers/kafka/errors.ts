@@ -85,11 +85,6 @@ function cureOf(code: ErrorCode, cause: unknown, circumstances: Circumstances): 
   return cause instanceof KafkaJSProtocolError ? CURES[cause.type] : undefined
 }
 
-/** The error of settings that cannot be used. */
-export function settingsInvalid(message: string, cause?: unknown): RelayError {
-  return new RelayError('SETTINGS_INVALID', message, cause === undefined ? {} : { cause })
-}
-
 /** The error of a request given up by our own time limit. `doing` as above. */
 export function unanswered(doing: string, servers: readonly string[]): RelayError {
   return new RelayError('BROKER_TIMEOUT', `Kafka at ${servers.join(',')} did not answer while ${doing}`)

@@ -1,4 +1,4 @@
-import { settingsInvalid } from './errors.js'
+import { settingsInvalid } from '../settings.js'
 import type { KafkaSettings } from './settings.js'
 
 type Guarantees = Pick<KafkaSettings, 'acks' | 'idempotent' | 'deliverySemantic'>

@@ -1,7 +1,7 @@
 import kafkajs, { type Admin } from 'kafkajs'
 import { RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
-import type { BrokerOperator, TopicConfig, TopicDescription } from '../operator.js'
+import type { BrokerOperator, PartitionDescription, PartitionedTopic, TopicConfig } from '../operator.js'
 import { aclOf, entryOf, filterOf } from './acls.js'
 import { AdminSession } from './admin-session.js'
 import type { KafkaClients } from './client.js'
@@ -16,11 +16,12 @@ const { ConfigResourceTypes, ConfigSource } = kafkajs
 /** What Kafka's protocol says for "as the brokers are configured". */
 const BROKER_DEFAULT = -1
 
-export function createKafkaOperator(
-  settings: KafkaSettings,
-  clients: KafkaClients,
-  log: Log,
-): Required<BrokerOperator> {
+/** All that operators can do with a broker, but what only RocketMQ knows. */
+export type KafkaOperator = Required<
+  Omit<BrokerOperator, 'describeTopic' | 'findMessages' | 'queryMessages' | 'insteadOfMissing'>
+> & { describeTopic(topic: string): Promise<PartitionedTopic> }
+
+export function createKafkaOperator(settings: KafkaSettings, clients: KafkaClients, log: Log): KafkaOperator {
   const session = new AdminSession(settings, clients)
   const nodes = new Nodes(settings, clients)
   const ask = <T>(doing: string, question: (admin: Admin) => Promise<T>) => session.ask(doing, question)
@@ -32,7 +33,7 @@ export function createKafkaOperator(
     return (await link.metadata(topics, false)).topicMetadata
   }
 
-  async function partitionsOf(topic: string): Promise<TopicDescription['partitions']> {
+  async function partitionsOf(topic: string): Promise<PartitionDescription[]> {
     const [layout] = await layoutsOf([topic])
     const code = layout?.topicErrorCode ?? 0
     if (code !== 0) {
@@ -90,7 +91,8 @@ export function createKafkaOperator(
       return { topic, partitions: await partitionsOf(topic), configs: await configsOf(topic) }
     },
 
-    async createTopic({ topic, partitions, replicationFactor, configs }) {
+    async createTopic({ topic, partitions, replicationFactor, type, configs }) {
+      refuseOfRocketmq('type', type)
       const isNew = await ask(`creating topic ${topic}`, (admin) =>
         admin.createTopics({
           topics: [
@@ -174,6 +176,8 @@ export function createKafkaOperator(
     },
 
     async consume(request, onMessage) {
+      refuseOfRocketmq('tags', request.tags)
+      refuseOfRocketmq('broker', request.broker)
       const partitions = (await partitionsOf(request.topic)).map(({ partition }) => partition)
       await consume({ request, partitions, onMessage, ask, clients, settings, log })
     },
@@ -193,4 +197,10 @@ function entriesOf(configs: Record<string, string>): { name: string; value: stri
 
 function by<T>(key: (item: T) => string): (a: T, b: T) => number {
   return (a, b) => (key(a) < key(b) ? -1 : 1)
+}
+
+/** @throws RelayError NOT_SUPPORTED */
+function refuseOfRocketmq(what: string, value: unknown): void {
+  if (value === undefined) return
+  throw new RelayError('NOT_SUPPORTED', `${what} belongs to RocketMQ, and Kafka has none: leave it out`)
 }

@@ -1,16 +1,7 @@
-import { settingsInvalid } from './errors.js'
-
-type Scalar = string | number | boolean
-
-interface Honoured {
-  /** Path of the setting it stands for. */
-  path: string
-  /** The setting's value for each value the property may have; absent: the same. */
-  values?: Readonly<Record<string, Scalar>>
-}
+import type { HonouredProperty, RefusedProperties } from '../settings.js'
 
 /** Properties of Kafka's Java producer and the settings they stand for. */
-export const HONOURED_PROPERTIES: Readonly<Record<string, Honoured>> = {
+export const HONOURED_PROPERTIES: Readonly<Record<string, HonouredProperty>> = {
   acks: { path: 'acks', values: { all: 'all', '-1': 'all', '1': 'leader', '0': 'none' } },
   'batch.size': { path: 'flush.bytes' },
   'client.id': { path: 'clientId' },
@@ -45,7 +36,7 @@ const FILES = 'files are not read: give the PEM text as ssl.ca, ssl.cert and ssl
 const KEPT_OPEN = 'it would be kept readable here'
 
 /** Properties that are refused, each with the reason and the cure. */
-export const REFUSED_PROPERTIES: Readonly<Record<string, string>> = {
+export const REFUSED_PROPERTIES: RefusedProperties = {
   'bootstrap.servers': "the servers are the adapter's address: give them there",
   'buffer.memory':
     'messages are not buffered beyond the jobs in flight: set BPMN_RELAY_MAX_IN_FLIGHT instead',
@@ -76,74 +67,4 @@ export const REFUSED_PROPERTIES: Readonly<Record<string, string>> = {
   'ssl.truststore.type': FILES,
   'transaction.timeout.ms': 'transactions are not available yet: remove it',
   'transactional.id': 'transactions are not available yet: remove it',
-}
-
-/**
- * Settings with what `properties` add to them. A setting given by its own name wins over the property that stands for
- * it, whose value then does not matter.
- * @returns `origins`: for each setting that came from a property, the name of that.
- * @throws RelayError SETTINGS_INVALID naming a property that cannot be honoured
- */
-export function withProperties(given: Record<string, unknown>): {
-  named: Record<string, unknown>
-  origins: ReadonlyMap<string, string>
-} {
-  const { properties = {}, ...own } = given
-  if (!isRecord(properties)) {
-    throw settingsInvalid('properties is no object: give it as {"linger.ms": 5} with the names of properties')
-  }
-  const named = structuredClone(own)
-  const origins = new Map<string, string>()
-  for (const [name, value] of Object.entries(properties)) {
-    const { path, values } = honoured(name)
-    const [first = '', second] = path.split('.')
-    if (!isScalar(value)) {
-      throw settingsInvalid(`properties.${name} is no text, number or boolean: give it one`)
-    }
-    const translated = values ? translate(name, value, values) : value
-    const group = named[first]
-    if (second === undefined) {
-      if (group !== undefined) continue
-      named[first] = translated
-    } else {
-      // A group that is no object is refused later, by its own name.
-      if (group !== undefined && (!isRecord(group) || group[second] !== undefined)) continue
-      named[first] = { ...group, [second]: translated }
-    }
-    origins.set(path, name)
-  }
-  if (/^SASL_/i.test(String(properties['security.protocol'] ?? '')) && named.sasl === undefined) {
-    throw settingsInvalid(
-      `properties.security.protocol ${String(properties['security.protocol'])} asks for a login, but sasl is not set: set sasl.mechanism and what belongs to it`,
-    )
-  }
-  return { named, origins }
-}
-
-function honoured(name: string): Honoured {
-  const found = HONOURED_PROPERTIES[name]
-  if (found) return found
-  const reason = REFUSED_PROPERTIES[name]
-  throw settingsInvalid(
-    reason === undefined
-      ? `properties.${name} is not known or has no effect here: remove it; those that have one are ${Object.keys(HONOURED_PROPERTIES).join(', ')}`
-      : `properties.${name} cannot be honoured: ${reason}`,
-  )
-}
-
-function translate(name: string, value: Scalar, values: Readonly<Record<string, Scalar>>): Scalar {
-  const wanted = String(value).toLowerCase()
-  const found = Object.entries(values).find(([known]) => known.toLowerCase() === wanted)
-  if (found) return found[1]
-  throw settingsInvalid(
-    `properties.${name} ${JSON.stringify(value)} is not known: use ${Object.keys(values).join(', ')}`,
-  )
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
-}
-
-function isScalar(value: unknown): value is Scalar {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }

@@ -1,5 +1,5 @@
 import type { KafkaConfig, SASLOptions } from 'kafkajs'
-import { settingsInvalid } from './errors.js'
+import { settingsInvalid } from '../settings.js'
 import { tokenProvider } from './oauth.js'
 import type { KafkaSettings } from './settings.js'
 

@@ -1,55 +1,6 @@
 import { Type } from 'typebox'
 import { commonSettings } from '../common-settings.js'
-
-const pem = (title: string, description: string) => Type.String({ title, description, minLength: 1 })
-
-const ssl = Type.Object(
-  {
-    enabled: Type.Boolean({
-      title: 'Use TLS',
-      description: 'Encrypt the connections to the brokers. The other settings of TLS need this one.',
-      default: false,
-    }),
-    ca: Type.Optional(
-      pem(
-        'CA certificates',
-        'PEM text of the authorities that sign the certificates of the brokers. Default: those Node.js trusts.',
-      ),
-    ),
-    cert: Type.Optional(
-      pem('Client certificate', 'PEM text, with its chain if there is one; needs the private key.'),
-    ),
-    key: Type.Optional(
-      Type.String({
-        title: 'Private key',
-        description: 'PEM text of the key of the client certificate.',
-        minLength: 1,
-        secret: true,
-      }),
-    ),
-    passphrase: Type.Optional(
-      Type.String({
-        title: 'Passphrase',
-        description: 'Opens the private key where that is encrypted.',
-        minLength: 1,
-        secret: true,
-      }),
-    ),
-    serverName: Type.Optional(
-      Type.String({
-        title: 'Server name',
-        description: "Name the brokers' certificates must carry. Default: the host of each broker.",
-        minLength: 1,
-      }),
-    ),
-    rejectUnauthorized: Type.Boolean({
-      title: 'Verify the brokers',
-      description: 'Refuse a broker whose certificate cannot be verified. Turn off for tests only.',
-      default: true,
-    }),
-  },
-  { title: 'TLS', default: {}, additionalProperties: false },
-)
+import { tlsSchema } from '../tls.js'
 
 const optionalText = (title: string, description: string) =>
   Type.Optional(Type.String({ title, description, minLength: 1 }))
@@ -216,7 +167,7 @@ export const kafkaSettingsSchema = Type.Object(
       maximum: 60_000,
     }),
     flush,
-    ssl,
+    ssl: tlsSchema,
     sasl: Type.Optional(sasl),
     properties: Type.Optional(
       Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {

@@ -1,12 +1,10 @@
 import type { Static } from 'typebox'
-import { Value } from 'typebox/value'
-import type { RelayError } from '../../core/errors.js'
-import { settingsInvalid } from './errors.js'
+import { readSettings, settingsInvalid } from '../settings.js'
+import { checkTls } from '../tls.js'
 import { parseGuarantees } from './guarantees.js'
-import { withProperties } from './properties.js'
+import { HONOURED_PROPERTIES, REFUSED_PROPERTIES } from './properties.js'
 import { checkSasl } from './sasl.js'
 import { kafkaSettingsSchema } from './settings-schema.js'
-import { checkTls } from './tls.js'
 
 /** What a Kafka adapter is set to, whichever names it was given by. */
 export type KafkaSettings = Omit<Static<typeof kafkaSettingsSchema>, 'properties'> & {
@@ -17,9 +15,13 @@ export type KafkaSettings = Omit<Static<typeof kafkaSettingsSchema>, 'properties
 /** @throws RelayError SETTINGS_INVALID */
 export function parseKafkaSettings(address: string, given: Record<string, unknown>): KafkaSettings {
   const bootstrapServers = parseBootstrapServers(address)
-  const { named, origins } = withProperties(given)
-  const settings = Value.Default(kafkaSettingsSchema, Value.Convert(kafkaSettingsSchema, Value.Clone(named)))
-  if (!Value.Check(kafkaSettingsSchema, settings)) throw schemaViolation(settings, origins)
+  const { settings, named } = readSettings(given, {
+    of: 'a Kafka adapter',
+    schema: kafkaSettingsSchema,
+    honoured: HONOURED_PROPERTIES,
+    refused: REFUSED_PROPERTIES,
+  })
+  checkLogin(settings)
   checkTls(settings.ssl)
   checkSasl(settings.sasl)
   checkFlush(settings.flush)
@@ -52,6 +54,15 @@ function parseBootstrapServers(address: string): string[] {
   return servers
 }
 
+/** The name of a protocol says that there is a login, but not which. */
+function checkLogin({ properties = {}, sasl }: Static<typeof kafkaSettingsSchema>): void {
+  const protocol = String(properties['security.protocol'] ?? '')
+  if (sasl !== undefined || !/^SASL_/i.test(protocol)) return
+  throw settingsInvalid(
+    `properties.security.protocol ${protocol} asks for a login, but sasl is not set: set sasl.mechanism and what belongs to it`,
+  )
+}
+
 /** The interval is the only timer: without it a message could wait for others for ever. */
 function checkFlush({ intervalMs, messages, bytes, maxMessages }: KafkaSettings['flush']): void {
   for (const [name, value] of Object.entries({ messages, bytes })) {
@@ -66,22 +77,4 @@ function checkFlush({ intervalMs, messages, bytes, maxMessages }: KafkaSettings[
       `flush.messages ${messages} is above flush.maxMessages ${maxMessages}: a send never holds that many; lower it or raise flush.maxMessages`,
     )
   }
-}
-
-function schemaViolation(settings: unknown, origins: ReadonlyMap<string, string>): RelayError {
-  const [error] = Value.Errors(kafkaSettingsSchema, settings)
-  if (!error) return settingsInvalid('settings are invalid')
-  const path = error.instancePath.slice(1).replaceAll('/', '.') || 'settings'
-  const origin = origins.get(path)
-  const field = origin === undefined ? path : `${path} (properties.${origin})`
-  if (error.keyword === 'boolean') {
-    return settingsInvalid(`${field} is not a setting of a Kafka adapter: remove it or correct its name`)
-  }
-  const value = Value.Pointer.Get(settings, error.instancePath)
-  // A text may be a secret in the wrong place; one that had to be chosen from a list is none.
-  const isShown = error.keyword === 'enum' || typeof value === 'number' || typeof value === 'boolean'
-  const params = JSON.stringify(error.params)
-  return settingsInvalid(
-    `${field}${isShown ? ` ${JSON.stringify(value)}` : ''} ${error.message}${params === '{}' ? '' : `: ${params}`}`,
-  )
 }

@@ -1,6 +1,7 @@
 /** The part of ali-ons in use: its protocol client, below its producer. See docs/adr/0003-two-rocketmq-clients.md. */
 declare module 'ali-ons/lib/mq_client_api.js' {
   import type { EventEmitter } from 'node:events'
+  import type RemotingCommand from 'ali-ons/lib/protocol/command/remoting_command.js'
 
   interface Logger {
     debug(...args: unknown[]): void
@@ -66,6 +67,23 @@ declare module 'ali-ons/lib/mq_client_api.js' {
       timeoutMs: number,
     ): Promise<SendAnswer>
     sendHearbeat(brokerAddress: string, data: Heartbeat, timeoutMs: number): Promise<void>
+    /** Any request. Resolves to refusals as well: their `code` is not 0. */
+    invoke(address: string, command: RemotingCommand, timeoutMs: number): Promise<RemotingCommand>
     close(): Promise<void>
+  }
+}
+
+declare module 'ali-ons/lib/protocol/command/remoting_command.js' {
+  export default class RemotingCommand {
+    static createRequestCommand(
+      code: number,
+      header: Record<string, string | number | boolean>,
+    ): RemotingCommand
+    code: number
+    remark?: string
+    /** Of an answer: its header. */
+    extFields: Record<string, string>
+    /** `null` in requests made here, absent in answers without one. */
+    body?: Buffer | null
   }
 }

@@ -1,21 +1,26 @@
 import type { BrokerDriver } from '../broker.js'
 import { RocketmqConnection } from './connection.js'
+import { subscribe } from './consume/subscribe.js'
 import { GrpcWire } from './grpc.js'
+import { createRocketmqOperator } from './operator.js'
 import { RemotingWire } from './remoting.js'
-import { parseSettings, type RocketmqSettings, settingsSchema } from './settings.js'
+import { parseSettings, type RocketmqSettings } from './settings.js'
+import { rocketmqSettingsSchema } from './settings-schema.js'
 
-export function createRocketmqDriver(): BrokerDriver<RocketmqSettings> {
+export function createRocketmqDriver() {
   return {
     kind: 'rocketmq',
     taskType: 'RocketMQ Producer',
     inputs: ['keys', 'tag', 'properties', 'delayLevel', 'deliverAt', 'messageGroup', 'producerGroup'],
     acceptsNull: false,
-    settings: settingsSchema,
+    settings: rocketmqSettingsSchema,
     parse: parseSettings,
     connect(settings, context) {
       return settings.protocol === 'remoting'
         ? new RocketmqConnection(new RemotingWire(settings, context.log), settings, context)
         : new RocketmqConnection(new GrpcWire(settings, context.log), settings, context)
     },
-  }
+    operate: (settings, context) => createRocketmqOperator(settings, context.log),
+    subscribe,
+  } satisfies BrokerDriver<RocketmqSettings>
 }

@@ -10,6 +10,8 @@ export interface Request {
 
 const TOPIC_CURE_REMOTING =
   'create it (mqadmin updateTopic), or let the brokers create topics (autoCreateTopicEnable=true)'
+/** What a broker of 5.x says to an exact delivery time it is not set up for. */
+const TIMERS_OFF = 'timer message is not enabled'
 const TOPIC_CURE_GRPC =
   'create it (mqadmin updateTopic); a gRPC proxy creates none, and takes some seconds to see a new one'
 
@@ -67,6 +69,7 @@ function remotingCode(thrown: unknown): ErrorCode {
       if (text.startsWith('the broker[')) return 'BROKER_UNAVAILABLE'
       return accessCode(text)
     case REMOTING.SYSTEM_ERROR:
+      if (text.includes(TIMERS_OFF)) return 'BROKER_REFUSED'
       // RocketMQ 4.x reports its access control as a system error that names the exception.
       if (!text.includes('AclException')) return 'BROKER_UNAVAILABLE'
       return accessCode(text)
@@ -79,6 +82,7 @@ function remotingCode(thrown: unknown): ErrorCode {
 }
 
 function statusCode(status: { code: number; message: string }): ErrorCode {
+  if (status.message.includes(TIMERS_OFF)) return 'BROKER_REFUSED'
   switch (status.code) {
     case PROXY.ILLEGAL_TOPIC:
       return 'TOPIC_INVALID'
@@ -94,8 +98,6 @@ function statusCode(status: { code: number; message: string }): ErrorCode {
       return 'MESSAGE_TOO_LARGE'
     case PROXY.REQUEST_TIMEOUT:
     case PROXY.PROXY_TIMEOUT:
-    case PROXY.MASTER_PERSISTENCE_TIMEOUT:
-    case PROXY.SLAVE_PERSISTENCE_TIMEOUT:
       return 'BROKER_TIMEOUT'
     case PROXY.TOO_MANY_REQUESTS:
       return 'BROKER_UNAVAILABLE'
@@ -107,7 +109,7 @@ function statusCode(status: { code: number; message: string }): ErrorCode {
 
 function refusal(code: ErrorCode, request: Request, topicCure: string, cause: unknown): RelayError {
   const topic = request.topic === undefined ? '' : ` for topic "${request.topic}"`
-  const reason = messageOf(cause).split('\n')[0] ?? ''
+  const reason = withoutJavaNames(messageOf(cause).split('\n')[0] ?? '')
   const text = `RocketMQ at ${request.address} refused the request${topic}: ${reason}`
   switch (code) {
     case 'TOPIC_UNKNOWN':
@@ -121,32 +123,66 @@ function refusal(code: ErrorCode, request: Request, topicCure: string, cause: un
     case 'NOT_AUTHORIZED':
       return new RelayError(code, `${text}; allow this access key to publish there`, { cause })
     default:
-      return new RelayError(code, `${text}${typeMismatchCure(reason)}`, { cause })
+      return new RelayError(code, `${text}${refusalCure(reason)}`, { cause })
   }
 }
 
-function typeMismatchCure(reason: string): string {
-  if (!reason.includes('TopicMessageType validate failed')) return ''
-  return (
-    '; messageGroup needs a topic of type FIFO, deliverAt one of type DELAY, all others one of type NORMAL ' +
-    '(mqadmin updateTopic -a +message.type=…)'
-  )
+function refusalCure(reason: string): string {
+  if (reason.includes('TopicMessageType validate failed')) {
+    return (
+      '; messageGroup needs a topic of type FIFO, deliverAt one of type DELAY, all others one of type NORMAL ' +
+      '(mqadmin updateTopic -a +message.type=…)'
+    )
+  }
+  if (reason.includes(TIMERS_OFF)) {
+    return '; deliverAt needs timerWheelEnable=true in the configuration of the broker: set it, or use delayLevel over remoting'
+  }
+  return ''
 }
 
 function unreachable(request: Request, cause: unknown): RelayError {
+  const reason = withoutGrpcNames(messageOf(cause))
   return new RelayError(
     'BROKER_UNREACHABLE',
-    `RocketMQ at ${request.address} cannot be reached: ${messageOf(cause)}`,
-    {
-      cause,
-    },
+    `RocketMQ at ${request.address} cannot be reached: ${reason}${connectionCure(cause, reason)}`,
+    { cause },
   )
+}
+
+function connectionCure(cause: unknown, reason: string): string {
+  if (cause instanceof SyntaxError) {
+    return '; it does not answer as RocketMQ does over protocol "remoting": give name servers, or use protocol "grpc" with a proxy'
+  }
+  if (reason.startsWith('Failed to connect')) {
+    return '; it does not answer as a gRPC proxy does: give the address of one, or use protocol "remoting" with name servers'
+  }
+  if (/self-signed certificate|unable to (verify|get)/.test(reason)) {
+    return '; set ssl.ca to the certificate of the authority that signed the one of the proxy'
+  }
+  if (reason.includes('ERR_TLS_CERT_ALTNAME_INVALID')) {
+    return '; correct the address, or set ssl.serverName to a name in the certificate of the proxy'
+  }
+  return ''
+}
+
+/** gRPC wraps the reason in its own words. */
+function withoutGrpcNames(text: string): string {
+  return text.replace(
+    /^\d+ [A-Z_]+: (No connection established\. Last error: (Error: )?)?|\.? Resolution note: $/g,
+    '',
+  )
+}
+
+/** RocketMQ 4.x names the class of an exception, and the line that threw it. */
+function withoutJavaNames(text: string): string {
+  return text.replace(/^(\w+\.)+\w+Exception: |, org\.apache\.[\w.$]+\(\w+\.java:\d+\)$/g, '')
 }
 
 /** Access control answers wrong credentials and missing permissions with one code; only the text tells them apart. */
 function accessCode(text: string): ErrorCode {
   if (text.includes('no permission')) return 'NOT_AUTHORIZED'
-  const wrongCredentials = /signature|authentication|access ?key|user.*(not found|not exist|cannot be null)/i
+  const wrongCredentials =
+    /signature|authentication|access ?key|no acl config|user.*(not found|not exist|cannot be null)/i
   return wrongCredentials.test(text) ? 'AUTHENTICATION_FAILED' : 'NOT_AUTHORIZED'
 }
 
@@ -189,8 +225,6 @@ const PROXY = {
   REQUEST_HEADER_FIELDS_TOO_LARGE: 43100,
   MESSAGE_PROPERTIES_TOO_LARGE: 43101,
   PROXY_TIMEOUT: 50400,
-  MASTER_PERSISTENCE_TIMEOUT: 50401,
-  SLAVE_PERSISTENCE_TIMEOUT: 50402,
 } as const
 
 /** Status codes of gRPC itself. */

@@ -1,16 +1,13 @@
-import { format } from 'node:util'
-import {
-  type Endpoints,
-  type MessageQueue,
-  Producer,
-  PublishingMessage,
-  TopicRouteData,
-} from 'rocketmq-client-nodejs'
+import { type MessageQueue, PublishingMessage, TopicRouteData } from 'rocketmq-client-nodejs'
 import definition from 'rocketmq-client-nodejs/proto/apache/rocketmq/v2/definition_pb.js'
-import service from 'rocketmq-client-nodejs/proto/apache/rocketmq/v2/service_pb.js'
+import service, {
+  type QueryRouteResponse,
+  type SendMessageResponse,
+} from 'rocketmq-client-nodejs/proto/apache/rocketmq/v2/service_pb.js'
 import { RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { grpcError, grpcRefusal, type Request } from './errors.js'
+import { GrpcClient } from './grpc-client.js'
 import type { CheckedMessage } from './message.js'
 import { type RocketmqSettings, withNamespace } from './settings.js'
 import { byBrokerAndId, type Queue, type Route, type Stored, type Wire } from './wire.js'
@@ -25,19 +22,18 @@ interface GrpcQueue extends Queue {
 }
 
 /**
- * The gRPC proxy protocol, spoken through the request layer of rocketmq-client-nodejs: a producer that is never
- * started signs and sends single calls. Starting it would open a telemetry stream that can wait for ever, comes
- * back after shutdown, and stops renewing routes at the first unknown topic.
+ * The gRPC proxy protocol, spoken below the producer of rocketmq-client-nodejs. Starting that would open a telemetry
+ * stream that can wait for ever, comes back after shutdown, and stops renewing routes at the first unknown topic.
  */
 export class GrpcWire implements Wire<GrpcQueue> {
   readonly #settings: RocketmqSettings
   readonly #log: Log
-  #client: Client
+  #client: GrpcClient
 
   constructor(settings: RocketmqSettings, log: Log) {
     this.#settings = settings
     this.#log = log
-    this.#client = new Client(settings, log)
+    this.#client = new GrpcClient(settings, log)
   }
 
   async route(topic: string, timeoutMs: number): Promise<Route<GrpcQueue>> {
@@ -57,19 +53,32 @@ export class GrpcWire implements Wire<GrpcQueue> {
     )
   }
 
-  async send(message: CheckedMessage, queue: GrpcQueue, timeoutMs: number): Promise<Stored> {
-    const request = { address: queue.address, topic: message.topic }
-    const response = await this.#call(request, (client) =>
-      client.rpc.sendMessage(
-        client.endpoints(queue.native.broker.endpoints),
-        new service.SendMessageRequest().setMessagesList([client.encode(message, queue.native)]),
-        timeoutMs,
-      ),
-    )
-    const entry = response.getEntriesList()[0]
-    accept(entry?.getStatus() ?? response.getStatus(), request)
+  /** The proxy chooses the queue of a whole send after the group of its first message. */
+  company({ messageGroup, deliverAt }: CheckedMessage): string | undefined {
+    return deliverAt === undefined ? (messageGroup ?? '') : undefined
+  }
+
+  async send(messages: readonly CheckedMessage[], queue: GrpcQueue, timeoutMs: number): Promise<Stored[]> {
+    const [first] = messages
+    const request = { address: queue.address, ...(first && { topic: first.topic }) }
+    const response = await this.#call(request, (client) => {
+      const encoded = messages.map((message) => encode(message, queue.native, client, this.#settings))
+      const send = new service.SendMessageRequest().setMessagesList(encoded)
+      return client.call<SendMessageResponse>(queue.native.broker.endpoints, timeoutMs, (stub, ...rest) =>
+        stub.sendMessage(send, ...rest),
+      )
+    })
+    // One entry stands for the whole send.
+    const [entry] = response.getEntriesList()
+    const status = entry?.getStatus() ?? response.getStatus()
     // The proxy chooses the queue itself and keeps to itself which one it was.
-    return { queueId: null, queueOffset: String(entry?.getOffset() ?? 0) }
+    if (status && STORED_UNSAFELY.has(status.getCode())) {
+      const warning = `the proxy reports ${status.getMessage()}`
+      return messages.map(() => ({ queueId: null, queueOffset: null, warning }))
+    }
+    accept(status, request)
+    const offset = entry?.getOffset() ?? 0
+    return messages.map((_, index) => ({ queueId: null, queueOffset: String(offset + index) }))
   }
 
   async check(timeoutMs: number): Promise<void> {
@@ -96,22 +105,24 @@ export class GrpcWire implements Wire<GrpcQueue> {
       const query = new service.QueryRouteRequest()
         .setTopic(new definition.Resource().setName(withNamespace(topic, this.#settings)))
         .setEndpoints(client.proxy.toProtobuf())
-      return client.rpc.queryRoute(client.proxy, query, timeoutMs)
+      return client.call<QueryRouteResponse>(client.proxy, timeoutMs, (stub, ...rest) =>
+        stub.queryRoute(query, ...rest),
+      )
     })
     accept(response.getStatus(), request)
     return new TopicRouteData(response.getMessageQueuesList()).messageQueues
   }
 
   /** A call that got no answer has its client replaced: gRPC itself may wait minutes before it connects again. */
-  async #call<T>(request: Request, call: (client: Client) => Promise<T>): Promise<T> {
+  async #call<T>(request: Request, call: (client: GrpcClient) => Promise<T>): Promise<T> {
     const client = this.#client
     try {
-      return await client.use(call)
+      return await call(client)
     } catch (thrown) {
       const error = grpcError(thrown, request)
       const unanswered = error.code === 'BROKER_UNREACHABLE' || error.code === 'BROKER_TIMEOUT'
       if (unanswered && client === this.#client) {
-        this.#client = new Client(this.#settings, this.#log)
+        this.#client = new GrpcClient(this.#settings, this.#log)
         client.retire()
       }
       throw error
@@ -119,84 +130,39 @@ export class GrpcWire implements Wire<GrpcQueue> {
   }
 }
 
-/** One set of channels, closed once it is retired and its last call has ended. */
-class Client {
-  readonly #producer: Producer
-  readonly #endpoints = new Map<string, Endpoints>()
-  readonly #settings: RocketmqSettings
-  #calls = 0
-  #retired = false
-
-  constructor(settings: RocketmqSettings, log: Log) {
-    const { addresses, accessKey, secretKey, sslEnabled } = settings
-    this.#settings = settings
-    this.#producer = new Producer({
-      endpoints: addresses.join(';'),
-      // The proxy takes a namespace sent on its own without a word, and does not heed it.
-      namespace: '',
-      sslEnabled,
-      logger: quiet(log),
-      ...(accessKey && secretKey && { sessionCredentials: { accessKey, accessSecret: secretKey } }),
-    })
-  }
-
-  get rpc() {
-    return this.#producer.getRpcClientManager()
-  }
-
-  get proxy(): Endpoints {
-    return this.endpoints(this.#producer.getEndpoints())
-  }
-
-  /** One object per address: the library opens a channel for every object it has not seen. */
-  endpoints(endpoints: Endpoints): Endpoints {
-    const known = this.#endpoints.get(endpoints.facade)
-    if (known) return known
-    this.#endpoints.set(endpoints.facade, endpoints)
-    return endpoints
-  }
-
-  encode(message: CheckedMessage, queue: MessageQueue) {
-    const { topic, body, tag, keys, properties, deliverAt, messageGroup } = message
-    const publishing = new PublishingMessage(
-      {
-        topic: withNamespace(topic, this.#settings),
-        // Set below: here the library would compare it with a limit of its own.
-        body: Buffer.alloc(0),
-        keys,
-        properties: new Map(properties),
-        ...(tag !== undefined && { tag }),
-        ...(deliverAt !== undefined && { deliveryTimestamp: new Date(deliverAt) }),
-        ...(messageGroup !== undefined && { messageGroup }),
-      },
-      this.#producer.publishingSettings,
-      false,
-    )
-    const encoded = publishing.toProtobuf('', queue).setBody(body)
-    // The library's own id would be a new one for every attempt.
-    encoded.getSystemProperties()?.setMessageId(message.id)
-    return encoded
-  }
-
-  async use<T>(call: (client: Client) => Promise<T>): Promise<T> {
-    this.#calls++
-    try {
-      return await call(this)
-    } finally {
-      this.#calls--
-      this.#closeIfDone()
-    }
-  }
-
-  retire(): void {
-    this.#retired = true
-    this.#closeIfDone()
-  }
-
-  #closeIfDone(): void {
-    if (this.#retired && this.#calls === 0) this.rpc.close()
-  }
+function encode(
+  message: CheckedMessage,
+  queue: MessageQueue,
+  { producer }: GrpcClient,
+  settings: RocketmqSettings,
+) {
+  const { topic, body, tag, keys, properties, deliverAt, messageGroup } = message
+  const publishing = new PublishingMessage(
+    {
+      topic: withNamespace(topic, settings),
+      // Set below: here the library would compare it with a limit of its own.
+      body: Buffer.alloc(0),
+      keys,
+      properties: new Map(properties),
+      ...(tag !== undefined && { tag }),
+      ...(deliverAt !== undefined && { deliveryTimestamp: new Date(deliverAt) }),
+      ...(messageGroup !== undefined && { messageGroup }),
+    },
+    producer.publishingSettings,
+    false,
+  )
+  const encoded = publishing.toProtobuf('', queue).setBody(body)
+  // The library's own id would be a new one for every attempt.
+  encoded.getSystemProperties()?.setMessageId(message.id)
+  return encoded
 }
+
+/** What the proxy makes of the send statuses of a broker that has the message; it leaves out where. */
+const STORED_UNSAFELY = new Set<number>([
+  Code.MASTER_PERSISTENCE_TIMEOUT,
+  Code.SLAVE_PERSISTENCE_TIMEOUT,
+  Code.HA_NOT_AVAILABLE,
+])
 
 const WRITABLE = new Set<number>([Permission.WRITE, Permission.READ_WRITE])
 
@@ -207,10 +173,4 @@ function accept(status: { getCode(): number; getMessage(): string } | undefined,
     { code: code ?? Code.CODE_UNSPECIFIED, message: status?.getMessage() ?? 'an answer without status' },
     request,
   )
-}
-
-/** What the library has to tell also arrives as errors of its calls, so its log is for debugging only. */
-function quiet(log: Log) {
-  const debug = (...args: unknown[]) => log.debug(format(...args))
-  return { debug, info: debug, warn: debug, error: debug }
 }

@@ -41,6 +41,11 @@ const RESERVED_PROPERTIES = new Set(
   ).split(' '),
 )
 
+/** Whether RocketMQ itself gives the property a meaning, so that it is none of the user's. */
+export function isReservedProperty(name: string): boolean {
+  return RESERVED_PROPERTIES.has(name) || name.startsWith('__RMQ.')
+}
+
 /**
  * @throws RelayError NOT_SUPPORTED naming the field the protocol cannot carry; INPUT_INVALID, TOPIC_INVALID or
  * MESSAGE_TOO_LARGE naming what would be refused, or silently changed, by the broker.
@@ -54,7 +59,7 @@ export function checkMessage(
   const keys = message.keys ?? []
   checkTopic(message.topic)
   checkLabels(message.tag, keys)
-  checkDelivery(message, settings.protocol)
+  checkDelivery(message, settings)
   return {
     id,
     topic: message.topic,
@@ -62,8 +67,7 @@ export function checkMessage(
     properties: checkedProperties(message.headers, settings.protocol),
     tag: message.tag,
     keys,
-    delayLevel: message.delayLevel,
-    deliverAt: message.deliverAt,
+    ...delayOf(message, settings),
     messageGroup: message.messageGroup,
     producerGroup: message.producerGroup ?? settings.producerGroup,
   }
@@ -117,7 +121,7 @@ function checkedProperties(headers: OutboundMessage['headers'], protocol: Protoc
   const forbidden = protocol === 'grpc' ? CONTROL_CHARACTERS : SEPARATORS
   return Object.entries(headers).map(([name, value]) => {
     if (name === '') throw new RelayError('INPUT_INVALID', 'a property has an empty name: give it one')
-    if (RESERVED_PROPERTIES.has(name) || name.startsWith('__RMQ.')) {
+    if (isReservedProperty(name)) {
       throw new RelayError('INPUT_INVALID', `property ${name} is reserved by RocketMQ: choose another name`)
     }
     if (typeof value !== 'string') {
@@ -152,11 +156,15 @@ function checkLabels(tag: string | undefined, keys: string[]): void {
   }
 }
 
-function checkDelivery(message: OutboundMessage, protocol: Protocol): void {
+/** The proxy takes times alone, so that over gRPC a level is the time it stands for. */
+function delayOf({ delayLevel, deliverAt }: OutboundMessage, { protocol, delayLevels }: RocketmqSettings) {
+  if (protocol === 'remoting' || delayLevel === undefined) return { delayLevel, deliverAt }
+  return { delayLevel: undefined, deliverAt: Date.now() + Number(delayLevels[delayLevel - 1]) }
+}
+
+function checkDelivery(message: OutboundMessage, { protocol, delayLevels }: RocketmqSettings): void {
   const { delayLevel, deliverAt, messageGroup, producerGroup } = message
-  if (delayLevel !== undefined && protocol === 'grpc') {
-    throw notSupported(`delayLevel is ${delayLevel}, and protocol "grpc" has no delay levels: use deliverAt`)
-  }
+  const levels = protocol === 'grpc' ? Math.min(DELAY_LEVELS, delayLevels.length) : DELAY_LEVELS
   if (delayLevel !== undefined && deliverAt !== undefined) {
     throw new RelayError('INPUT_INVALID', 'delayLevel and deliverAt are both set: use one of them')
   }
@@ -168,11 +176,11 @@ function checkDelivery(message: OutboundMessage, protocol: Protocol): void {
   }
   if (
     delayLevel !== undefined &&
-    !(Number.isInteger(delayLevel) && delayLevel >= 1 && delayLevel <= DELAY_LEVELS)
+    !(Number.isInteger(delayLevel) && delayLevel >= 1 && delayLevel <= levels)
   ) {
     throw new RelayError(
       'INPUT_INVALID',
-      `delayLevel is ${delayLevel}: use a whole number from 1 to ${DELAY_LEVELS}`,
+      `delayLevel is ${delayLevel}: use a whole number from 1 to ${levels}`,
     )
   }
   if (deliverAt !== undefined && !(Number.isSafeInteger(deliverAt) && deliverAt > 0)) {

@@ -1,15 +1,15 @@
-import { format } from 'node:util'
-import MQClientAPI from 'ali-ons/lib/mq_client_api.js'
+import type MQClientAPI from 'ali-ons/lib/mq_client_api.js'
 import { RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
+import { isToBeCompressed } from './compression.js'
+import { DeliveryTimes } from './delivery-times.js'
 import { remotingError } from './errors.js'
 import type { CheckedMessage } from './message.js'
+import { closeClient, openClient } from './remoting-client.js'
+import { AUTO_CREATE_TOPIC, AUTO_CREATED_QUEUES, sendCommand, storedOf } from './remoting-send.js'
 import { type RocketmqSettings, withNamespace } from './settings.js'
 import { byBrokerAndId, type Queue, type Route, type Stored, type Wire } from './wire.js'
 
-/** Its route stands for all brokers that create topics with their first message. */
-const AUTO_CREATE_TOPIC = 'TBW102'
-const AUTO_CREATED_QUEUES = 4
 /** Every broker registers it at start-up. */
 const SELF_TEST_TOPIC = 'SELF_TEST_TOPIC'
 const MASTER = '0'
@@ -24,20 +24,12 @@ type RouteData = NonNullable<Awaited<ReturnType<MQClientAPI['getTopicRouteInfoFr
 export class RemotingWire implements Wire<Queue> {
   readonly #settings: RocketmqSettings
   readonly #client: MQClientAPI
+  readonly #deliveryTimes: DeliveryTimes
 
   constructor(settings: RocketmqSettings, log: Log) {
-    const { addresses, accessKey, secretKey, connectTimeoutMs } = settings
     this.#settings = settings
-    this.#client = new MQClientAPI({
-      nameSrv: addresses,
-      httpclient: {},
-      logger: quiet(log),
-      connectTimeout: connectTimeoutMs,
-      ...(accessKey && secretKey && { accessKey, secretKey }),
-    })
-    this.#client.on('error', (error) =>
-      log.debug('a connection to RocketMQ failed', { error: String(error) }),
-    )
+    this.#client = openClient(settings, log)
+    this.#deliveryTimes = new DeliveryTimes(this.#client)
   }
 
   async route(topic: string, timeoutMs: number): Promise<Route<Queue>> {
@@ -55,36 +47,29 @@ export class RemotingWire implements Wire<Queue> {
     }
   }
 
-  async send(message: CheckedMessage, queue: Queue, timeoutMs: number): Promise<Stored> {
-    const topic = withNamespace(message.topic, this.#settings)
-    const header = {
-      producerGroup: withNamespace(message.producerGroup, this.#settings),
-      topic,
-      defaultTopic: AUTO_CREATE_TOPIC,
-      defaultTopicQueueNums: AUTO_CREATED_QUEUES,
-      queueId: queue.id,
-      sysFlag: 0,
-      bornTimestamp: Date.now(),
-      flag: 0,
-      properties: encodeProperties(message),
-      reconsumeTimes: 0,
-      unitMode: false,
-    }
+  /** A batch lies in one queue, brokers delay none of its messages, and all are compressed or none. */
+  company(message: CheckedMessage, queue?: Queue): string | undefined {
+    const { producerGroup, delayLevel, deliverAt, body } = message
+    if ((delayLevel ?? deliverAt) !== undefined) return undefined
+    const { compressOverBytes } = this.#settings
+    return `${producerGroup} ${isToBeCompressed(body, compressOverBytes)} ${queue ? `${queue.broker} ${queue.id}` : ''}`
+  }
+
+  async send(messages: readonly CheckedMessage[], queue: Queue, timeoutMs: number): Promise<Stored[]> {
+    const [first] = messages
+    if (!first) return []
+    const { address } = queue
     try {
-      const { sendStatus, messageQueue, queueOffset } = await this.#client.sendMessage(
-        queue.address,
-        queue.broker,
-        { topic, body: message.body },
-        header,
-        timeoutMs,
-      )
-      return {
-        queueId: Number(messageQueue.queueId),
-        queueOffset: String(queueOffset),
-        ...(sendStatus !== 'SEND_OK' && { warning: `the broker reports ${sendStatus}` }),
-      }
+      if (first.deliverAt !== undefined) await this.#deliveryTimes.require(address, timeoutMs)
+      const command = await sendCommand(messages, {
+        producerGroup: withNamespace(first.producerGroup, this.#settings),
+        topic: withNamespace(first.topic, this.#settings),
+        queueId: queue.id,
+        compressOverBytes: this.#settings.compressOverBytes,
+      })
+      return storedOf(await this.#client.invoke(address, command, timeoutMs), messages.length)
     } catch (thrown) {
-      throw remotingError(thrown, { address: queue.address, topic: message.topic })
+      throw remotingError(thrown, { address, topic: first.topic })
     }
   }
 
@@ -104,10 +89,7 @@ export class RemotingWire implements Wire<Queue> {
   }
 
   async close(): Promise<void> {
-    await this.#client.ready()
-    await this.#client.close()
-    // Closing removes all listeners, and an error event nobody listens to ends the process.
-    this.#client.on('error', () => undefined)
+    await closeClient(this.#client)
   }
 
   async #askForRoute(topic: string, timeoutMs: number): Promise<RouteData> {
@@ -170,26 +152,4 @@ function writable(route: RouteData, topic: string): Queue[] {
   })
   if (queues.length > 0) return queues.sort(byBrokerAndId)
   throw new RelayError('BROKER_UNAVAILABLE', `no running broker takes messages for topic "${topic}"`)
-}
-
-function encodeProperties(message: CheckedMessage): string {
-  const { properties, id, tag, keys, delayLevel, deliverAt, messageGroup } = message
-  let text = ''
-  const add = (name: string, value: string) => {
-    text += `${name}\u0001${value}\u0002`
-  }
-  for (const [name, value] of properties) add(name, value)
-  add('UNIQ_KEY', id)
-  if (tag !== undefined) add('TAGS', tag)
-  if (keys.length > 0) add('KEYS', keys.join(' '))
-  if (delayLevel !== undefined) add('DELAY', String(delayLevel))
-  if (deliverAt !== undefined) add('TIMER_DELIVER_MS', String(deliverAt))
-  if (messageGroup !== undefined) add('__SHARDINGKEY', messageGroup)
-  return text
-}
-
-/** What the library has to tell also arrives as errors of its calls, so its log is for debugging only. */
-function quiet(log: Log) {
-  const debug = (...args: unknown[]) => log.debug(format(...args))
-  return { debug, info: debug, warn: debug, error: debug }
 }

@@ -1,157 +1,96 @@
-import { type Static, Type } from 'typebox'
-import { Value } from 'typebox/value'
-import { RelayError } from '../../core/errors.js'
-import { commonSettings } from '../common-settings.js'
+import type { Static } from 'typebox'
+import { readSettings, settingsInvalid } from '../settings.js'
+import { checkTls } from '../tls.js'
+import { parseDelayLevels } from './delay-levels.js'
+import { HONOURED_PROPERTIES, REFUSED_PROPERTIES } from './properties.js'
+import { rocketmqSettingsSchema } from './settings-schema.js'
 
 const DEFAULT_PRODUCER_GROUP = 'bpmn-relay'
+const DEFAULT_THREADS = 20
 
-/** Above this the frame of a message passes 16 MiB, where RocketMQ cuts the connection without a word. */
-const LARGEST_MESSAGE_BYTES = 15 * 1024 * 1024
+type Given = Static<typeof rocketmqSettingsSchema>
 
-export const settingsSchema = Type.Object(
-  {
-    protocol: Type.Union([Type.Literal('remoting'), Type.Literal('grpc')], {
-      title: 'Protocol',
-      description:
-        'remoting: the address is a list of name servers, host:port;host:port (RocketMQ 4.x and 5.x). ' +
-        'grpc: the address is one gRPC proxy, host:port (RocketMQ 5.x only).',
-      default: 'remoting',
-    }),
-    accessKey: Type.Optional(
-      Type.String({
-        title: 'Access key',
-        description: 'User name; together with the secret key, or neither.',
-        minLength: 1,
-      }),
-    ),
-    secretKey: Type.Optional(
-      Type.String({
-        title: 'Secret key',
-        description: 'Password of the access key.',
-        minLength: 1,
-        secret: true,
-      }),
-    ),
-    namespace: Type.Optional(
-      Type.String({
-        title: 'Namespace',
-        description: 'Put before every topic as namespace%topic. Leave empty on servers without namespaces.',
-        pattern: '^[a-zA-Z0-9_-]+$',
-      }),
-    ),
-    sslEnabled: Type.Boolean({
-      title: 'TLS',
-      description:
-        'grpc only. Certificates are checked against the certificate authorities Node.js trusts; ' +
-        'NODE_EXTRA_CA_CERTS adds a private one.',
-      default: false,
-    }),
-    producerGroup: Type.String({
-      title: 'Producer group',
-      description: 'remoting only: group to send under, unless a message names its own.',
-      pattern: '^[%|a-zA-Z0-9_-]{1,255}$',
-      default: DEFAULT_PRODUCER_GROUP,
-    }),
-    sendTimeoutMs: Type.Integer({
-      title: 'Send timeout',
-      description: 'How long one attempt to send may take.',
-      minimum: 100,
-      maximum: 60_000,
-      default: 3000,
-      unit: 'ms',
-    }),
-    connectTimeoutMs: Type.Integer({
-      title: 'Connect timeout',
-      description: 'How long connecting and asking for the brokers of a topic may take.',
-      minimum: 100,
-      maximum: 60_000,
-      default: 3000,
-      unit: 'ms',
-    }),
-    retries: Type.Integer({
-      title: 'Retries',
-      description:
-        'Further attempts after one that failed for a passing reason. All carry the same message id.',
-      minimum: 0,
-      maximum: 10,
-      default: 2,
-    }),
-    maxMessageBytes: Type.Integer({
-      title: 'Largest message',
-      description: 'Larger messages are refused before they are sent. The default is that of the broker.',
-      minimum: 1,
-      maximum: LARGEST_MESSAGE_BYTES,
-      default: 4 * 1024 * 1024,
-      unit: 'bytes',
-    }),
-    ...commonSettings,
-  },
-  { additionalProperties: false },
-)
+export type Protocol = Given['protocol']
 
-const defaults = Value.Create(settingsSchema)
-
-export type Protocol = 'remoting' | 'grpc'
-
-export interface RocketmqSettings extends Static<typeof settingsSchema> {
+/** What a RocketMQ adapter is set to, whichever names it was given by. */
+export type RocketmqSettings = Omit<Given, 'properties' | 'producerGroup' | 'delayLevels'> & {
   /** Name servers (remoting) or the one proxy (grpc), each `host:port`. */
   addresses: string[]
+  producerGroup: string
+  /** Milliseconds of delay level 1 and those after it. */
+  delayLevels: number[]
 }
 
 /** @throws RelayError SETTINGS_INVALID naming the field, its value and the cure. */
-export function parseSettings(address: string, raw: Record<string, unknown>): RocketmqSettings {
-  // Numbers and switches may come as text, out of an @env(NAME).
-  const settings = Object.fromEntries(
-    Object.entries({ ...defaults, ...raw }).map(([name, value]) => [name, converted(name, value)]),
-  )
-  const problem = firstProblem(settings)
-  if (problem) throw invalid(problem)
-  const parsed = Value.Parse(settingsSchema, settings)
-  refuseContradictions(parsed)
-  return { ...parsed, addresses: parseAddresses(address, parsed.protocol) }
-}
-
-function converted(name: string, value: unknown): unknown {
-  const schema = Object.entries(settingsSchema.properties).find(([known]) => known === name)?.[1]
-  return schema === undefined ? value : Value.Convert(schema, value)
+export function parseSettings(address: string, given: Record<string, unknown>): RocketmqSettings {
+  const { settings, named } = readSettings(given, {
+    of: 'a RocketMQ adapter',
+    schema: rocketmqSettingsSchema,
+    honoured: HONOURED_PROPERTIES,
+    refused: REFUSED_PROPERTIES,
+  })
+  const { properties: _, producerGroup = DEFAULT_PRODUCER_GROUP, delayLevels, ...rest } = settings
+  checkCredentials(settings)
+  checkTls(settings.ssl)
+  refuseWhatTheProtocolLacks(settings, named)
+  return {
+    ...rest,
+    ...threads(settings),
+    producerGroup,
+    delayLevels: parseDelayLevels(delayLevels),
+    addresses: parseAddresses(address, settings.protocol),
+  }
 }
 
 /** The name a topic or group has on the server. */
-export function withNamespace(name: string, { namespace }: RocketmqSettings): string {
+export function withNamespace(name: string, { namespace }: Pick<RocketmqSettings, 'namespace'>): string {
   return namespace === undefined ? name : `${namespace}%${name}`
 }
 
-function firstProblem(settings: Record<string, unknown>): string | undefined {
-  for (const error of Value.Errors(settingsSchema, settings)) {
-    if (error.keyword === 'additionalProperties') {
-      const known = Object.keys(settingsSchema.properties).join(', ')
-      return `setting ${error.params.additionalProperties.join(', ')} is unknown to RocketMQ: use ${known}`
-    }
-    const field = error.instancePath.slice(1)
-    if (!(field in settingsSchema.properties)) continue
-    const value = field === 'secretKey' ? 'not valid' : JSON.stringify(settings[field])
-    const rule = field === 'protocol' ? 'must be "remoting" or "grpc"' : error.message
-    return `setting ${field} is ${value}: it ${rule}`
-  }
-  return undefined
+function checkCredentials({ accessKey, secretKey }: Given): void {
+  if ((accessKey === undefined) === (secretKey === undefined)) return
+  const [given, missing] = accessKey === undefined ? ['secretKey', 'accessKey'] : ['accessKey', 'secretKey']
+  throw settingsInvalid(`${given} is set but ${missing} is not: set both, or neither`)
 }
 
-function refuseContradictions(settings: Static<typeof settingsSchema>): void {
-  if ((settings.accessKey === undefined) !== (settings.secretKey === undefined)) {
-    const [given, missing] = settings.accessKey ? ['accessKey', 'secretKey'] : ['secretKey', 'accessKey']
-    throw invalid(`setting ${given} is set but ${missing} is not: set both, or neither`)
+function refuseWhatTheProtocolLacks(settings: Given, named: Record<string, unknown>): void {
+  const { protocol, ssl, producerGroup, compressOverBytes } = settings
+  if (protocol === 'remoting') {
+    if (ssl.enabled) {
+      throw settingsInvalid(
+        'ssl.enabled is true, but protocol "remoting" has no TLS here: use protocol "grpc" with the address of a ' +
+          'proxy, or set ssl.enabled to false',
+      )
+    }
+    if (named.delayLevels !== undefined) {
+      throw settingsInvalid(
+        'delayLevels is set, but over protocol "remoting" the broker itself knows what a delay level means ' +
+          '(messageDelayLevel in its configuration): leave it out',
+      )
+    }
+    return
   }
-  if (settings.protocol === 'remoting' && settings.sslEnabled) {
-    throw invalid(
-      'setting sslEnabled is true, but protocol "remoting" has no TLS here: ' +
-        'use protocol "grpc" with the address of a proxy, or set sslEnabled to false',
+  if (producerGroup !== undefined) {
+    throw settingsInvalid(
+      `producerGroup is "${producerGroup}", but protocol "grpc" has no producer groups: leave it out`,
     )
   }
-  if (settings.protocol === 'grpc' && settings.producerGroup !== DEFAULT_PRODUCER_GROUP) {
-    throw invalid(
-      `setting producerGroup is "${settings.producerGroup}", but protocol "grpc" has no producer groups: leave it out`,
+  if (compressOverBytes > 0) {
+    throw settingsInvalid(
+      `compressOverBytes is ${compressOverBytes}, but over protocol "grpc" no compressed body can be read by consumers of both ` +
+        'protocols: leave it out, or use protocol "remoting"',
     )
   }
+}
+
+function threads({ consumeThreadMin, consumeThreadMax }: Given) {
+  const [least, most] = [consumeThreadMin || DEFAULT_THREADS, consumeThreadMax || DEFAULT_THREADS]
+  if (least <= most) return { consumeThreadMin: least, consumeThreadMax: most }
+  const text = (value: number, meant: number) => `${value}${value === meant ? '' : ` (that is ${meant})`}`
+  throw settingsInvalid(
+    `consumeThreadMin ${text(consumeThreadMin, least)} is above consumeThreadMax ${text(consumeThreadMax, most)}: ` +
+      'lower it or raise consumeThreadMax',
+  )
 }
 
 function parseAddresses(address: string, protocol: Protocol): string[] {
@@ -163,19 +102,17 @@ function parseAddresses(address: string, protocol: Protocol): string[] {
     protocol === 'remoting'
       ? 'the name servers as host:port;host:port, such as "10.0.0.1:9876;10.0.0.2:9876"'
       : 'one gRPC proxy as host:port, such as "rocketmq-proxy:8081"'
-  if (addresses.length === 0) throw invalid(`address is empty: give ${expected}`)
+  if (addresses.length === 0) throw settingsInvalid(`address is empty: give ${expected}`)
   for (const part of addresses) {
     const port = Number(/^[^\s:,/]+:(\d{1,5})$/.exec(part)?.[1])
-    if (!(port >= 1 && port <= 65_535)) throw invalid(`address "${part}" is not host:port: give ${expected}`)
+    if (!(port >= 1 && port <= 65_535)) {
+      throw settingsInvalid(`address "${part}" is not host:port: give ${expected}`)
+    }
   }
   if (protocol === 'grpc' && addresses.length > 1) {
-    throw invalid(
+    throw settingsInvalid(
       `address "${address}" names ${addresses.length} proxies: give ${expected}, or a load balancer`,
     )
   }
   return addresses
-}
-
-function invalid(text: string): RelayError {
-  return new RelayError('SETTINGS_INVALID', text)
 }

@@ -18,7 +18,8 @@ export interface Route<Q extends Queue> {
 export interface Stored {
   /** `null`: the protocol does not tell. */
   queueId: number | null
-  queueOffset: string
+  /** `null`: likewise. */
+  queueOffset: string | null
   /** The message is stored, but less safely than the broker is set up for. */
   warning?: string
 }
@@ -30,8 +31,16 @@ export interface Stored {
 export interface Wire<Q extends Queue> {
   /** @throws RelayError, TOPIC_UNKNOWN among others */
   route(topic: string, timeoutMs: number): Promise<Route<Q>>
-  /** @throws RelayError */
-  send(message: CheckedMessage, queue: Q, timeoutMs: number): Promise<Stored>
+  /**
+   * Messages of a topic with the same answer may travel in one send; undefined: this one travels alone.
+   * @param queue of a message with a message group
+   */
+  company(message: CheckedMessage, queue: Q | undefined): string | undefined
+  /**
+   * One request; the broker takes all messages, in their order, or none.
+   * @throws RelayError
+   */
+  send(messages: readonly CheckedMessage[], queue: Q, timeoutMs: number): Promise<Stored[]>
   /** Proves that the servers can be reached and accept the credentials. @throws RelayError */
   check(timeoutMs: number): Promise<void>
   /** Called once, when nothing is in flight any more. */

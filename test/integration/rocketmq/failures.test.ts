@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { failure, message, settled } from '../../contract/broker-contract.js'
 import { answerSwallower } from '../../helpers/answer-swallower.js'
@@ -13,52 +13,16 @@ import { hangingServer } from '../../helpers/unwell-servers.js'
 
 const { nameServer, proxyEndpoint } = testServers().rocketmq
 const protocols = [
-  { protocol: 'remoting', address: nameServer },
-  { protocol: 'grpc', address: proxyEndpoint },
+  { protocol: 'remoting', address: nameServer, losingAnswers: losingAnswersOfBroker },
+  { protocol: 'grpc', address: proxyEndpoint, losingAnswers: losingAnswersOfProxy },
 ]
-
-test('a send whose answer is lost is repeated under the same message id over remoting', async (t) => {
-  const topic = await createTopic(nameServer)
-  const broker = await answerSwallower(t, await brokerAddress(nameServer))
-  const names = await answerSwallower(t, nameServer, broker)
-  const connection = connect(t, names.address)
-  await connection.publish(message(topic, 'warm-up'))
-  broker.swallowNext('queueOffset')
-
-  const receipt = await connection.publish(message(topic, 'once'))
-
-  const copies = (await readTopic(nameServer, topic, 3)).filter(({ body }) => String(body) === 'once')
-  assert.deepEqual(
-    copies.map(({ messageId }) => messageId),
-    Array(2).fill(receipt.kind === 'rocketmq' && receipt.messageId),
-  )
-})
-
-test('a send whose answer is lost is repeated under the same message id over grpc', async (t) => {
-  const topic = await createTopic(nameServer)
-  const proxy = await answerSwallower(t, proxyEndpoint)
-  // The proxy names its own address in routes; this one also puts itself there.
-  proxy.redirectTo(proxy)
-  const connection = connect(t, proxy.address, { protocol: 'grpc' })
-  await connection.publish(message(topic, 'warm-up'))
-  proxy.swallowNext('OK')
-
-  const receipt = await connection.publish(message(topic, 'once'))
-
-  const copies = (await readTopic(nameServer, topic, 3)).filter(({ body }) => String(body) === 'once')
-  assert.deepEqual(
-    copies.map(({ messageId }) => messageId),
-    Array(2).fill(receipt.kind === 'rocketmq' && receipt.messageId),
-  )
-})
 
 test('a large body survives a repeated send unchanged', async (t) => {
   const topic = await createTopic(nameServer)
-  const broker = await answerSwallower(t, await brokerAddress(nameServer))
-  const names = await answerSwallower(t, nameServer, broker)
-  const connection = connect(t, names.address)
+  const { through, loseNext } = await losingAnswersOfBroker(t)
+  const connection = connect(t, through)
   await connection.publish(message(topic, 'warm-up'))
-  broker.swallowNext('queueOffset')
+  loseNext()
   const value = 'compressible '.repeat(1000)
 
   await connection.publish(message(topic, value))
@@ -82,8 +46,28 @@ test('two adapters with two name servers never share a client', async (t) => {
   )
 })
 
-for (const { protocol, address } of protocols) {
+for (const { protocol, address, losingAnswers } of protocols) {
   describe(`over ${protocol}`, () => {
+    test('messages whose common answer is lost are repeated, each under its own id', async (t) => {
+      const topic = await createTopic(nameServer)
+      const values = ['a', 'b', 'c']
+      const { through, loseNext } = await losingAnswers(t)
+      const connection = connect(t, through, { protocol })
+      await connection.publish(message(topic, 'warm-up'))
+      loseNext()
+
+      const receipts = await Promise.all(values.map((value) => connection.publish(message(topic, value))))
+
+      const read = await readTopic(nameServer, topic, 1 + 2 * values.length)
+      for (const [index, receipt] of receipts.entries()) {
+        const copies = read.filter(({ body }) => String(body) === values[index])
+        assert.deepEqual(
+          copies.map(({ messageId }) => messageId),
+          Array(2).fill(receipt.kind === 'rocketmq' && receipt.messageId),
+        )
+      }
+    })
+
     test('messages of a group behind a broker that hangs all settle within the budget', async (t) => {
       const { address: hanging } = await hangingServer(t)
       const connection = connect(t, hanging, {
@@ -126,4 +110,23 @@ for (const { protocol, address } of protocols) {
       assert.equal((await readTopic(nameServer, topic, 1)).length, 1)
     })
   })
+}
+
+/** An address to connect to, and a way to lose the answer to what is sent next. */
+interface LosingAnswers {
+  through: string
+  loseNext(): void
+}
+
+async function losingAnswersOfBroker(t: TestContext): Promise<LosingAnswers> {
+  const broker = await answerSwallower(t, await brokerAddress(nameServer))
+  const names = await answerSwallower(t, nameServer, broker)
+  return { through: names.address, loseNext: () => broker.swallowNext('queueOffset') }
+}
+
+async function losingAnswersOfProxy(t: TestContext): Promise<LosingAnswers> {
+  const proxy = await answerSwallower(t, proxyEndpoint)
+  // The proxy names its own address in routes; this one also puts itself there.
+  proxy.redirectTo(proxy)
+  return { through: proxy.address, loseNext: () => proxy.swallowNext('OK') }
 }

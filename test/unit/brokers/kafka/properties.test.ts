@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  HONOURED_PROPERTIES,
-  REFUSED_PROPERTIES,
-  withProperties,
-} from '../../../../src/brokers/kafka/properties.js'
+import { HONOURED_PROPERTIES, REFUSED_PROPERTIES } from '../../../../src/brokers/kafka/properties.js'
 import { parseKafkaSettings } from '../../../../src/brokers/kafka/settings.js'
 
 const parse = (settings: Record<string, unknown>) => parseKafkaSettings('a:9092', settings)
@@ -61,7 +57,7 @@ describe("properties of Kafka's Java producer", () => {
 
   it('do not change what was given', () => {
     const given = { flush: { messages: 10 }, properties: { 'linger.ms': 50 } }
-    withProperties(given)
+    parse(given)
     assert.deepEqual(given, { flush: { messages: 10 }, properties: { 'linger.ms': 50 } })
   })
 

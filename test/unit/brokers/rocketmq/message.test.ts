@@ -13,14 +13,14 @@ describe('a message for RocketMQ', () => {
     ['with a key', 'remoting', { key: Buffer.from('k') }, 'NOT_SUPPORTED', ['key', 'use keys']],
     ['with a partition', 'grpc', { partition: 0 }, 'NOT_SUPPORTED', ['partition', 'messageGroup']],
     ['with a timestamp', 'remoting', { timestamp: 1 }, 'NOT_SUPPORTED', ['timestamp', 'property']],
-    [
-      'with a delay level over gRPC',
-      'grpc',
-      { delayLevel: 3 },
-      'NOT_SUPPORTED',
-      ['delayLevel', 'use deliverAt'],
-    ],
     ['with delay level 19', 'remoting', { delayLevel: 19 }, 'INPUT_INVALID', ['delayLevel is 19', '18']],
+    [
+      'with delay level 19 over gRPC',
+      'grpc',
+      { delayLevel: 19 },
+      'INPUT_INVALID',
+      ['delayLevel is 19', '18'],
+    ],
     [
       'delayed twice',
       'remoting',
@@ -90,5 +90,24 @@ describe('a message for RocketMQ', () => {
     const checked = checkMessage(message, 'id', parseSettings('a:1', {}))
 
     assert.deepEqual(checked.properties, [['a', '1\n2']])
+  })
+
+  test('has, over gRPC, a delivery time for its delay level', () => {
+    const message = { topic: 't', value: Buffer.from('x'), requestId: 'r', headers: {}, delayLevel: 3 }
+    const settings = parseSettings('a:1', { protocol: 'grpc', delayLevels: '1s 5s 2h' })
+    const before = Date.now()
+
+    const { delayLevel, deliverAt } = checkMessage(message, 'id', settings)
+
+    assert.equal(delayLevel, undefined)
+    const delay = Number(deliverAt) - before
+    assert.ok(delay >= 7_200_000 && delay < 7_210_000, `${delay} ms`)
+  })
+
+  test('may not have a delay level that the table does not reach over gRPC', () => {
+    const message = { topic: 't', value: Buffer.from('x'), requestId: 'r', headers: {}, delayLevel: 3 }
+    const settings = parseSettings('a:1', { protocol: 'grpc', delayLevels: '1s 5s' })
+
+    assert.throws(() => checkMessage(message, 'id', settings), /delayLevel is 3: .* from 1 to 2/)
   })
 })

@@ -1,0 +1,75 @@
+import { RelayError } from '../../../core/errors.js'
+import type { ConsumeMode, MessageOrder, Source } from '../../subscription.js'
+import type { RocketmqSettings } from '../settings.js'
+import { checkFilter } from './filter.js'
+
+/** A source that can be consumed under these settings, nothing left open. */
+export type CheckedSource = Pick<Source, 'group' | 'topics' | 'from'> & {
+  mode: ConsumeMode
+  order: MessageOrder
+  concurrency: number
+  batchSize: number
+  maxRedeliveries: number
+}
+
+const NAME = /^[%|a-zA-Z0-9_-]+$/
+const LONGEST_TOPIC = 127
+/** The topics of its own that brokers make for a group have its name behind a prefix. */
+const LONGEST_GROUP = 120
+
+/** @throws RelayError INPUT_INVALID, TOPIC_INVALID or NOT_SUPPORTED naming the field, its value and the cure */
+export function checkSource(source: Source, settings: RocketmqSettings): CheckedSource {
+  const { group, topics, from, mode = 'clustering', order = 'none' } = source
+  const {
+    concurrency = settings.consumeThreadMax,
+    batchSize = settings.consumeMessageBatchMaxSize,
+    maxRedeliveries = settings.maxReconsumeTimes,
+  } = source
+  if (!NAME.test(group) || group.length > LONGEST_GROUP) {
+    throw invalid(
+      `group "${group}" is not a RocketMQ consumer group: use 1 to ${LONGEST_GROUP} of the characters a–z, A–Z, 0–9, _, -, % and |`,
+    )
+  }
+  if (topics.length === 0) throw invalid('topics is empty: name at least one')
+  for (const { topic, filter } of topics) {
+    if (!NAME.test(topic) || topic.length > LONGEST_TOPIC) {
+      throw new RelayError(
+        'TOPIC_INVALID',
+        `topic "${topic}" is not a RocketMQ topic name: use 1 to ${LONGEST_TOPIC} of the characters a–z, A–Z, 0–9, _, -, % and |`,
+      )
+    }
+    if (topics.filter((other) => other.topic === topic).length > 1) {
+      throw invalid(`topics names "${topic}" twice: once is enough, with one filter for all of it`)
+    }
+    checkFilter(topic, filter)
+  }
+  checkNumber('concurrency', concurrency, 1)
+  checkNumber('batchSize', batchSize, 1)
+  checkNumber('maxRedeliveries', maxRedeliveries, 0)
+  if (settings.protocol === 'grpc') refuseOverGrpc({ mode, from })
+  return { group, topics, from, mode, order, concurrency, batchSize, maxRedeliveries }
+}
+
+function refuseOverGrpc({ mode, from }: Pick<CheckedSource, 'mode' | 'from'>): void {
+  if (mode === 'broadcasting') {
+    throw notSupported('mode is "broadcasting", and protocol "grpc" has none: use protocol "remoting"')
+  }
+  if (from.at !== 'latest') {
+    throw notSupported(
+      `from is "${from.at}", and over protocol "grpc" the servers decide where a new group begins: use "latest", or protocol "remoting"`,
+    )
+  }
+}
+
+function checkNumber(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return
+  throw invalid(`${name} is ${value}: use a whole number, ${least} at least`)
+}
+
+function invalid(text: string): RelayError {
+  return new RelayError('INPUT_INVALID', text)
+}
+
+function notSupported(text: string): RelayError {
+  return new RelayError('NOT_SUPPORTED', text)
+}

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { after, describe, test } from 'node:test'
+import { silentLog } from '../../../src/core/log.js'
+import { startRocketmq, startRocketmq4 } from '../../../src/stack/rocketmq.js'
+import { failure, message, settled } from '../../contract/broker-contract.js'
+import { makeAuthority, makeCertificate } from '../../helpers/certificates.js'
+import { connect, createTopic } from '../../helpers/rocketmq.js'
+
+const OPERATOR = { accessKey: 'operator', secretKey: 'operator-secret' }
+const ORDERS = { accessKey: 'orders-app', secretKey: 'orders-secret' }
+const ALLOWED = 'orders'
+const FORBIDDEN = 'salaries'
+const DELAYED = 'reminders'
+
+/** Version 5 takes over the accounts of version 4 when it starts. */
+const ACCOUNTS = `accounts:
+- accessKey: ${OPERATOR.accessKey}
+  secretKey: ${OPERATOR.secretKey}
+  admin: true
+- accessKey: ${ORDERS.accessKey}
+  secretKey: ${ORDERS.secretKey}
+  admin: false
+  defaultTopicPerm: DENY
+  defaultGroupPerm: PUB|SUB
+  topicPerms:
+  - ${ALLOWED}=PUB|SUB
+  - ${DELAYED}=PUB|SUB
+`
+const files = { 'conf/plain_acl.yml': ACCOUNTS }
+
+const JAVA = 'org.apache.rocketmq'
+const AUTH = {
+  authenticationEnabled: true,
+  authenticationProvider: `${JAVA}.auth.authentication.provider.DefaultAuthenticationProvider`,
+  authorizationEnabled: true,
+  authorizationProvider: `${JAVA}.auth.authorization.provider.DefaultAuthorizationProvider`,
+  innerClientAuthenticationCredentials: JSON.stringify(OPERATOR),
+}
+
+const folder = await mkdtemp(path.join(os.tmpdir(), 'rocketmq-access-'))
+const authority = await makeAuthority(folder, 'authority')
+const certificate = await makeCertificate(folder, 'proxy', authority, 'IP:127.0.0.1,DNS:proxy.example')
+const [current, version4] = await Promise.all([
+  startRocketmq(
+    { folder: path.join(folder, '5'), onProgress: () => undefined },
+    {
+      files,
+      broker: {
+        ...AUTH,
+        authenticationMetadataProvider: `${JAVA}.auth.authentication.provider.LocalAuthenticationMetadataProvider`,
+        authorizationMetadataProvider: `${JAVA}.auth.authorization.provider.LocalAuthorizationMetadataProvider`,
+        migrateAuthFromV1Enabled: true,
+        // No time for the disk: every message is answered with FLUSH_DISK_TIMEOUT.
+        flushDiskType: 'SYNC_FLUSH',
+        syncFlushTimeout: 0,
+        timerWheelEnable: false,
+      },
+      proxy: {
+        ...AUTH,
+        authenticationMetadataProvider: `${JAVA}.proxy.auth.ProxyAuthenticationMetadataProvider`,
+        authorizationMetadataProvider: `${JAVA}.proxy.auth.ProxyAuthorizationMetadataProvider`,
+        tlsTestModeEnable: false,
+        tlsKeyPath: certificate.keyFile,
+        tlsCertPath: certificate.certFile,
+      },
+    },
+  ),
+  startRocketmq4(
+    { folder: path.join(folder, '4'), onProgress: () => undefined },
+    // No slave: every message is answered with SLAVE_NOT_AVAILABLE.
+    { files, broker: { aclEnable: true, brokerRole: 'SYNC_MASTER' } },
+  ),
+])
+after(async () => {
+  await Promise.all([current.stop(), version4.stop()])
+  await rm(folder, { recursive: true })
+})
+for (const { nameServer } of [current, version4]) {
+  for (const name of [ALLOWED, FORBIDDEN]) await createTopic(nameServer, { name, credentials: OPERATOR })
+}
+await createTopic(current.nameServer, { name: DELAYED, type: 'DELAY', credentials: OPERATOR })
+
+const tls = { enabled: true, ca: authority.cert }
+const servers: Array<[string, string, Record<string, unknown>, string]> = [
+  ['RocketMQ 4.9 over remoting', version4.nameServer, {}, 'SLAVE_NOT_AVAILABLE'],
+  ['RocketMQ 5 over remoting', current.nameServer, {}, 'FLUSH_DISK_TIMEOUT'],
+  ['RocketMQ 5 over grpc', current.proxyEndpoint, { protocol: 'grpc', ssl: tls }, 'FLUSH_DISK_TIMEOUT'],
+]
+
+for (const [name, address, protocol, unsafe] of servers) {
+  describe(`${name} with access control`, () => {
+    test('takes a message of an access key that may publish to its topic', async (t) => {
+      const connection = connect(t, address, { ...protocol, ...ORDERS })
+
+      await connection.check()
+      const receipt = await connection.publish(message(ALLOWED, 'x'))
+
+      assert.equal(receipt.topic, ALLOWED)
+    })
+
+    const wrong: Array<[string, Record<string, unknown>]> = [
+      ['no access key', {}],
+      ['an access key that nobody has', { ...ORDERS, accessKey: 'nobody-here' }],
+      ['a wrong secret key', { ...ORDERS, secretKey: 'wrong-secret' }],
+    ]
+    for (const [what, credentials] of wrong) {
+      test(`says which settings to check after ${what}, without showing the secret`, async (t) => {
+        const connection = connect(t, address, { ...protocol, ...credentials })
+
+        const outcomes = await Promise.allSettled([
+          connection.check(),
+          connection.publish(message(ALLOWED, 'x')),
+        ])
+
+        for (const outcome of outcomes) {
+          const error = failure(outcome)
+          assert.equal(error.code, 'AUTHENTICATION_FAILED')
+          assert.match(error.message, /check settings accessKey and secretKey$/)
+          assert.doesNotMatch(error.message, /-secret/)
+        }
+      })
+    }
+
+    test('refuses a topic the access key may not publish to, naming the topic and the cure', async (t) => {
+      const connection = connect(t, address, { ...protocol, ...ORDERS })
+
+      const error = failure(await settled(connection.publish(message(FORBIDDEN, 'x'))))
+
+      assert.equal(error.code, 'NOT_AUTHORIZED')
+      assert.match(error.message, new RegExp(`"${FORBIDDEN}".*; allow this access key to publish there`))
+    })
+
+    test(`publishes with a warning where the broker answers ${unsafe}`, async (t) => {
+      const warnings: string[] = []
+      const log = { ...silentLog, warn: (text: string) => void warnings.push(text) }
+      const connection = connect(t, address, { ...protocol, ...ORDERS }, log)
+
+      await connection.publish(message(ALLOWED, 'x'))
+
+      assert.equal(warnings.length, 1)
+      assert.match(warnings[0] ?? '', new RegExp(`message stored, but .*${unsafe}`))
+    })
+
+    test(`fails for a passing reason at ${unsafe} where onUnsafeStore says so`, async (t) => {
+      const connection = connect(t, address, {
+        ...protocol,
+        ...ORDERS,
+        onUnsafeStore: 'fail',
+        retries: 0,
+      })
+
+      const error = failure(await settled(connection.publish(message(ALLOWED, 'x'))))
+
+      assert.equal(error.outcome, 'failed')
+      assert.match(error.message, new RegExp(`${unsafe}.*onUnsafeStore`))
+    })
+  })
+}
+
+for (const [name, address, protocol] of servers.slice(1)) {
+  test(`${name} refuses deliverAt for good where its timers are off, naming the cure`, async (t) => {
+    const connection = connect(t, address, { ...protocol, ...ORDERS })
+    const deliverAt = Date.now() + 60_000
+
+    const error = failure(await settled(connection.publish(message(DELAYED, 'x', { deliverAt }))))
+
+    assert.equal(error.code, 'BROKER_REFUSED')
+    assert.match(
+      error.message,
+      /deliverAt needs timerWheelEnable=true .*: set it, or use delayLevel over remoting/,
+    )
+  })
+}
+
+describe('the certificate of a gRPC proxy', () => {
+  const refused: Array<[string, Record<string, unknown>, RegExp]> = [
+    ['signed by an authority nobody trusts', { ca: undefined }, /set ssl\.ca to the certificate/],
+    ['for another server name', { serverName: 'other.example' }, /set ssl\.serverName to a name in the cert/],
+  ]
+  for (const [what, ssl, cure] of refused) {
+    test(`${what} is refused with the setting that cures it`, async (t) => {
+      const settings = { protocol: 'grpc', ...ORDERS, ssl: { ...tls, ...ssl } }
+
+      const error = failure(await settled(connect(t, current.proxyEndpoint, settings).check()))
+
+      assert.equal(error.code, 'BROKER_UNREACHABLE')
+      assert.match(error.message, cure)
+    })
+  }
+
+  const accepted: Array<[string, Record<string, unknown>]> = [
+    ['for one of its further names', { serverName: 'proxy.example' }],
+    ['that is not to be verified', { ca: undefined, rejectUnauthorized: false }],
+  ]
+  for (const [what, ssl] of accepted) {
+    test(`${what} is accepted`, async (t) => {
+      const settings = { protocol: 'grpc', ...ORDERS, ssl: { ...tls, ...ssl } }
+
+      await connect(t, current.proxyEndpoint, settings).check()
+    })
+  }
+})
