@@ -5,7 +5,10 @@ const KAFKA_PRODUCE = 0
 const ROCKETMQ_JSON = '{'
 const ROCKETMQ_SEND = /^\{"code":3[12]0\b/
 
-/** Counts the requests with messages that this process sends from now on, whoever makes them, to Kafka, or to RocketMQ over remoting. */
+/**
+ * Counts the requests with messages that this process sends from now on, whoever makes them: to Kafka, and to RocketMQ
+ * over remoting.
+ */
 export function countProduceRequests(): () => number {
   let count = 0
   subscribe('net.client.socket', (message) => {
