@@ -84,10 +84,8 @@ describe('the work of a queue', () => {
     add([message(0, 'a'), message(1, 'a')], 2)
 
     await finish('0', new Error('not yet'))
-    const meanwhile = running()
     await waitFor('the repetition', () => running().length > 0)
 
-    assert.deepEqual(meanwhile, [])
     assert.deepEqual(running(), ['0!'])
   })
 
