@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createTestDatabase } from './database.js'
+import { programArguments } from './program.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -28,7 +29,7 @@ export async function commandLine(t: TestContext): Promise<CommandLine> {
   const { url: databaseUrl } = await createTestDatabase(t)
   const masterKey = randomBytes(32).toString('base64')
   const start: CommandLine['start'] = (args, env = {}) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
+    const child = spawn(process.execPath, [...programArguments(), ...args], {
       cwd: root,
       env: {
         PATH: process.env.PATH,

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { programArguments } from './program.js'
 import { waitFor } from './wait-for.js'
 
-const PROGRAM = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const READY = 'taking jobs'
 const LOG_LINES_SHOWN = 40
 
@@ -25,7 +24,7 @@ export interface WorkerProcess {
 
 /** Starts a worker; resolves once it takes jobs. It is killed at the end of the test at the latest. */
 export async function startWorker(t: TestContext, env: Record<string, string>): Promise<WorkerProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, 'start'], {
+  const child = spawn(process.execPath, [...programArguments(), 'start'], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
