@@ -14,14 +14,6 @@ describe('cluster describe', () => {
     assert.match(clusterId, /^\S{16,}$/)
     assert.deepEqual(rest, { controller: '1', brokers: [{ id: '1', address: host }] })
   })
-
-  it('is refused by name for a kind of broker that has none', async (t) => {
-    const { refused } = await operator(t, { kind: 'rocketmq' })
-    assert.match(
-      (await refused(['cluster', 'describe'])).stderr,
-      /^NOT_SUPPORTED: .*rocketmq cannot describe/,
-    )
-  })
 })
 
 test('a topic', async (t) => {
