@@ -33,7 +33,7 @@ const VENDORS: Record<string, RegExp> = {
   typebox: /^src\//,
   typeorm: /^(src\/db|migrations)\//,
   uuid: /^src\//,
-  winston: /^src\/core\/log\.ts$/,
+  winston: /^src\/(core\/log|audit\/file-log)\.ts$/,
   'zeebe-node': /^src\/engine\/zeebe[\w-]*\.ts$/,
 }
 
@@ -82,7 +82,7 @@ const BRIDGES: Record<string, RegExp> = {
 
 /** Imports of a file that break a rule, in words. */
 function offences(file: string, text: string): string[] {
-  const pattern = /(?:\bfrom|(?<!-)\bimport|\bimport\(|\bresolve\()\s*'([^']+)'/g
+  const pattern = /(?:\bfrom(?=\s)|(?<!-)\bimport|\bimport\(|\bresolve\()\s*'([^']+)'/g
   return [...text.matchAll(pattern)].flatMap(([, specifier = '']) => {
     if (isBuiltin(specifier)) return []
     const problem = specifier.startsWith('.') ? crossing(file, specifier) : vendor(file, specifier)
