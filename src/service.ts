@@ -2,6 +2,8 @@ import path from 'node:path'
 import { AdapterDirectory } from './adapters/directory.js'
 import { createSecrets, masterKeyFrom, type Secrets } from './adapters/secrets.js'
 import { type AdapterStore, createAdapterStore } from './adapters/store.js'
+import { createFileLog } from './audit/file-log.js'
+import { fileLogFolder } from './audit/file-log-files.js'
 import { createRecorder } from './audit/recorder.js'
 import { Connections } from './brokers/connections.js'
 import { brokerDrivers, type DriverRegistry, type RegisteredDriver } from './brokers/registry.js'
@@ -18,6 +20,7 @@ import type { Engine, JobWorker } from './engine/engine.js'
 import { createZeebeEngine } from './engine/zeebe.js'
 import { createLedger } from './publish/ledger.js'
 import { createPublisher } from './publish/publish-job.js'
+import { startRollUp } from './sla/rollup.js'
 
 /** An unanswering broker keeps at most one part in this many of the jobs in hand. */
 const UNANSWERED_PARTS = 4
@@ -77,6 +80,8 @@ export async function startService(
     closers.push(() => database.close())
     const upkeep = startUpkeep({ database, ...config, log })
     closers.push(() => upkeep.stop())
+    const rollUp = startRollUp({ database, kept: config, log })
+    closers.push(() => rollUp.stop())
 
     const connections = new Connections(log)
     closers.push(() => connections.close())
@@ -94,6 +99,14 @@ export async function startService(
 
     const recorder = createRecorder({ database, engineName: engine.name, worker: config.workerName, log })
     closers.push(() => recorder.flush())
+    const fileLog = createFileLog({
+      folder: fileLogFolder(config),
+      worker: config.workerName,
+      maxBytes: config.fileLogMaxBytes,
+      maxFiles: config.fileLogFiles,
+      log,
+    })
+    closers.push(() => fileLog.close())
 
     const drivers = driversByTaskType(config, registry)
     const unansweredShare = Math.max(1, Math.floor(config.maxInFlight / UNANSWERED_PARTS))
@@ -103,6 +116,7 @@ export async function startService(
       connections,
       ledger: createLedger(database, engine.name, log),
       recorder,
+      fileLog,
       driverOf: (taskType) => known(drivers, taskType),
       unansweredShare,
       jobTimeoutMs: config.jobTimeoutMs,

@@ -61,6 +61,48 @@ CREATE TABLE sla_counter (
   CONSTRAINT sla_counter_pkey PRIMARY KEY (minute, adapter_id, operation, process_id, worker)
 ) WITH (fillfactor=70);
 
+CREATE TABLE sla_day (
+  starts_at timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  process_id text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_day_pkey PRIMARY KEY (adapter_id, operation, process_id, starts_at)
+) WITH (fillfactor=80);
+
+CREATE TABLE sla_hour (
+  starts_at timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  process_id text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_hour_pkey PRIMARY KEY (adapter_id, operation, process_id, starts_at)
+) WITH (fillfactor=80);
+
+CREATE TABLE sla_minute (
+  starts_at timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  process_id text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_minute_pkey PRIMARY KEY (adapter_id, operation, process_id, starts_at)
+) WITH (fillfactor=80);
+
 CREATE TABLE sys_audit_log (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   at timestamp with time zone NOT NULL DEFAULT now(),
@@ -90,6 +132,9 @@ CREATE TABLE sys_audit_log (
 ) PARTITION BY RANGE (at);
 
 CREATE INDEX publish_ledger_at ON public.publish_ledger USING btree (at);
+CREATE INDEX sla_day_starts_at ON public.sla_day USING btree (starts_at);
+CREATE INDEX sla_hour_starts_at ON public.sla_hour USING btree (starts_at);
+CREATE INDEX sla_minute_starts_at ON public.sla_minute USING btree (starts_at);
 CREATE INDEX sys_audit_log_adapter ON ONLY public.sys_audit_log USING btree (adapter_id, at);
 CREATE INDEX sys_audit_log_process_instance ON ONLY public.sys_audit_log USING btree (process_instance_key);
 CREATE INDEX sys_audit_log_request_id ON ONLY public.sys_audit_log USING btree (request_id);

@@ -198,6 +198,24 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     default: 30,
     text: 'Days a publish is remembered whose job was never settled. Within them a redelivery is not sent again.',
   }),
+  slaMinuteRetentionDays: take({
+    env: 'BPMN_RELAY_SLA_MINUTE_RETENTION_DAYS',
+    read: integer(1, 3650),
+    default: 3,
+    text: 'Days the SLA counters are kept by minute.',
+  }),
+  slaHourRetentionDays: take({
+    env: 'BPMN_RELAY_SLA_HOUR_RETENTION_DAYS',
+    read: integer(1, 3650),
+    default: 92,
+    text: 'Days the SLA counters are kept by hour.',
+  }),
+  slaDayRetentionDays: take({
+    env: 'BPMN_RELAY_SLA_DAY_RETENTION_DAYS',
+    read: integer(1, 36_500),
+    default: 1100,
+    text: 'Days the SLA counters are kept by day (UTC).',
+  }),
   logLevel: take<LogLevel>({
     env: 'BPMN_RELAY_LOG_LEVEL',
     read: oneOf<LogLevel>('error', 'warn', 'info', 'debug'),

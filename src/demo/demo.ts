@@ -120,7 +120,7 @@ export async function runDemo({ folder, signal, onProgress, onStep }: DemoOption
       adapter,
       messages,
       calls: await auditEntries(database, { adapter, limit: 1000 }),
-      counters: await slaSummaries(database, { adapter, since }),
+      counters: await slaSummaries(database, config, { adapter, since }),
     })
     const traces = {
       kafka: await tracesOf(KAFKA.adapter, inKafka),
