@@ -15,6 +15,11 @@ export interface LogFile {
   inode: number
 }
 
+/** Where the workers of a configuration write. */
+export function fileLogFolder(config: { fileLogFolder: string | undefined; dataFolder: string }): string {
+  return config.fileLogFolder ?? path.join(config.dataFolder, 'logs')
+}
+
 /** A worker's name as part of a file name; different names stay different. */
 export function fileNameOf(worker: string): string {
   return worker.replace(/[^\p{L}\p{N}._-]/gu, (sign) =>

@@ -216,6 +216,24 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     default: 1100,
     text: 'Days the SLA counters are kept by day (UTC).',
   }),
+  fileLogFolder: take(
+    optional(
+      'BPMN_RELAY_FILE_LOG_FOLDER',
+      'Folder of the file log: what calls through adapters with `--log-results` returned. Not set: `logs` in the data folder.',
+    ),
+  ),
+  fileLogMaxBytes: take({
+    env: 'BPMN_RELAY_FILE_LOG_MAX_BYTES',
+    read: integer(10_000, 2 ** 31),
+    default: 20 * 1024 * 1024,
+    text: 'Size of one file of the file log at most, bytes.',
+  }),
+  fileLogFiles: take({
+    env: 'BPMN_RELAY_FILE_LOG_FILES',
+    read: integer(1, 10_000),
+    default: 20,
+    text: 'Files of the file log a worker keeps at most; the oldest goes first.',
+  }),
   logLevel: take<LogLevel>({
     env: 'BPMN_RELAY_LOG_LEVEL',
     read: oneOf<LogLevel>('error', 'warn', 'info', 'debug'),

@@ -31,8 +31,16 @@ export interface Call {
   receipt?: Receipt
 }
 
-/** What an ended call leaves in Postgres. A hold is no call: it is only counted. */
-export function recordOf(call: Call, outcome: Outcome): CallRecord {
+/** What an ended call leaves behind. */
+export interface Traces {
+  /** In Postgres. */
+  record: CallRecord
+  /** In the file log; null where the adapter's switch is off. */
+  logged: AuditRow | null
+}
+
+/** A hold is no call: it is only counted. */
+export function tracesOf(call: Call, outcome: Outcome): Traces {
   const { job, adapter } = call
   const durationMs = performance.now() - call.startedAt
   const sample: CounterSample = {
@@ -43,10 +51,15 @@ export function recordOf(call: Call, outcome: Outcome): CallRecord {
     durationMs,
   }
   const counted = adapter?.slaMonitoring === false ? null : sample
-  if (outcome.kind === 'held') return { audit: null, ledger: null, sample: counted, deadline: job.deadline }
+  if (outcome.kind === 'held') {
+    return { record: { audit: null, ledger: null, sample: counted, deadline: job.deadline }, logged: null }
+  }
   const receipt = outcome.kind === 'published' ? JSON.stringify(outcome.result) : null
-  return {
-    audit: adapter?.auditRequests === false ? null : auditRowOf(call, outcome, receipt, durationMs),
+  const isAudited = adapter?.auditRequests !== false
+  const isLogged = adapter?.logResults === true
+  const row = isAudited || isLogged ? auditRowOf(call, outcome, receipt, durationMs) : null
+  const record: CallRecord = {
+    audit: isAudited ? row : null,
     ledger: {
       jobKey: job.key,
       processInstanceKey: job.processInstanceKey,
@@ -58,6 +71,7 @@ export function recordOf(call: Call, outcome: Outcome): CallRecord {
     sample: counted,
     deadline: job.deadline,
   }
+  return { record, logged: isLogged ? row : null }
 }
 
 /** Sent without acknowledgement: nobody knows that it arrived, so nothing may keep it from being sent again. */

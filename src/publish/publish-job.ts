@@ -1,13 +1,14 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AdapterDirectory } from '../adapters/directory.js'
 import { DROPPED } from '../adapters/serialization/serializer.js'
+import type { FileLog } from '../audit/file-log.js'
 import type { Recorder } from '../audit/recorder.js'
 import type { Connections, LiveConnection } from '../brokers/connections.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import { RelayError, toRelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import type { Engine, Job } from '../engine/engine.js'
-import { type Call, recordOf } from './call.js'
+import { type Call, tracesOf } from './call.js'
 import { NO_EXPRESSIONS, taskExpressions } from './expressions.js'
 import { Holds } from './holds.js'
 import { defaultRequestId, InputReader, parseJobInput, requestIdOf, retryBackOffOf } from './job-input.js'
@@ -21,6 +22,7 @@ export interface PublishDependencies {
   connections: Connections
   ledger: Ledger
   recorder: Recorder
+  fileLog: FileLog
   /** Driver of each task type, aliases included. */
   driverOf: (taskType: string) => RegisteredDriver
   /** Sends an unanswering broker may keep; further jobs for it wait. */
@@ -40,7 +42,7 @@ const POLL_MS = 1000
  * settle: what the engine is told is already durable.
  */
 export function createPublisher(dependencies: PublishDependencies): (job: Job) => Promise<void> {
-  const { engine, directory, connections, ledger, recorder, unansweredShare, log } = dependencies
+  const { engine, directory, connections, ledger, recorder, fileLog, unansweredShare, log } = dependencies
   const holds = new Holds()
 
   return async function publishJob(job) {
@@ -102,7 +104,9 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
 
   async function record(call: Call, outcome: Outcome): Promise<void> {
     if (outcome.kind === 'published' && outcome.repeated) return
-    const written = recorder.write(recordOf(call, outcome))
+    const { record: traces, logged } = tracesOf(call, outcome)
+    if (logged) fileLog.write(logged)
+    const written = recorder.write(traces)
     // A hold must not wait for anything; that one may go uncounted while Postgres is away is its only risk.
     if (outcome.kind === 'held') written.catch(() => undefined)
     else await written

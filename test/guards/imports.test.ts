@@ -33,7 +33,7 @@ const VENDORS: Record<string, RegExp> = {
   typebox: /^src\//,
   typeorm: /^(src\/db|migrations)\//,
   uuid: /^src\//,
-  winston: /^src\/core\/log\.ts$/,
+  winston: /^src\/(core\/log|audit\/file-log)\.ts$/,
   'zeebe-node': /^src\/engine\/zeebe[\w-]*\.ts$/,
 }
 
