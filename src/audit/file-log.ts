@@ -10,7 +10,8 @@ import { RotatingFile } from './file-log-rotation.js'
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 /** Losses of so long are told together. */
 const TELL_AFTER_MS = 1000
-const CLOSE_LIMIT_MS = 3000
+/** Within what a stopping worker has for closing everything. */
+const CLOSE_LIMIT_MS = 2000
 
 export interface FileLogOptions {
   folder: string
