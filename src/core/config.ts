@@ -55,6 +55,16 @@ const optional = (env: string, about: string, secret = false): Entry<string | un
   text: about,
 })
 
+/** `off`: no port. */
+function portOrOff(value: string): number | 'off' {
+  if (value === 'off') return 'off'
+  try {
+    return integer(0, 65_535)(value)
+  } catch {
+    throw new Error('use a port from 1 to 65535, 0 for any free one, or off')
+  }
+}
+
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 
@@ -215,6 +225,18 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     read: integer(1, 36_500),
     default: 1100,
     text: 'Days the SLA counters are kept by day (UTC).',
+  }),
+  httpPort: take<number | 'off'>({
+    env: 'BPMN_RELAY_HTTP_PORT',
+    read: portOrOff,
+    default: 8787,
+    text: 'Port that `start` answers `/healthz`, `/readyz` and `/metrics` on. `0`: any free one, told in the log; `off`: none. Workers of one machine need different ones.',
+  }),
+  httpHost: take({
+    env: 'BPMN_RELAY_HTTP_HOST',
+    read: text,
+    default: '127.0.0.1',
+    text: 'Address that port is opened on. `0.0.0.0` or `::` lets other machines in; there is no login.',
   }),
   fileLogFolder: take(
     optional(

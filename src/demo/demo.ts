@@ -75,6 +75,7 @@ export async function runDemo({ folder, signal, onProgress, onStep }: DemoOption
     const environment = environmentOf(stack.addresses)
     const config = readConfig({
       ...environment,
+      BPMN_RELAY_HTTP_PORT: process.env.BPMN_RELAY_HTTP_PORT ?? '0',
       BPMN_RELAY_LOG_LEVEL: process.env.BPMN_RELAY_LOG_LEVEL ?? 'warn',
     })
     const log = createLog({ level: config.logLevel, format: config.logFormat })

@@ -11,7 +11,7 @@ import type { InputReader, JobInput } from './job-input.js'
 import type { Outcome } from './outcome.js'
 
 /** Name of the one operation of service tasks in audit log and counters. */
-const OPERATION = 'publish'
+export const OPERATION = 'publish'
 
 /** One delivery of a job, and what has become known of it on its way. */
 export interface Call {

@@ -8,13 +8,22 @@ import type { RegisteredDriver } from '../brokers/registry.js'
 import { RelayError, toRelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import type { Engine, Job } from '../engine/engine.js'
-import { type Call, tracesOf } from './call.js'
+import type { WorkerStats } from '../sla/worker-stats.js'
+import { type Call, OPERATION, tracesOf } from './call.js'
 import { NO_EXPRESSIONS, taskExpressions } from './expressions.js'
-import { Holds } from './holds.js'
+import type { Holds } from './holds.js'
 import { defaultRequestId, InputReader, parseJobInput, requestIdOf, retryBackOffOf } from './job-input.js'
 import { type EarlierPublish, fingerprintOf, type Ledger } from './ledger.js'
 import { outboundMessage } from './outbound-message.js'
-import { failureOf, type Outcome, resultOf, settlementOf, skippedResult, storedResult } from './outcome.js'
+import {
+  actionOf,
+  failureOf,
+  type Outcome,
+  resultOf,
+  settlementOf,
+  skippedResult,
+  storedResult,
+} from './outcome.js'
 
 export interface PublishDependencies {
   engine: Engine
@@ -29,6 +38,8 @@ export interface PublishDependencies {
   unansweredShare: number
   /** How long the engine leaves a job to this worker, milliseconds. */
   jobTimeoutMs: number
+  holds: Holds
+  stats: WorkerStats
   log: Log
 }
 
@@ -42,8 +53,8 @@ const POLL_MS = 1000
  * settle: what the engine is told is already durable.
  */
 export function createPublisher(dependencies: PublishDependencies): (job: Job) => Promise<void> {
-  const { engine, directory, connections, ledger, recorder, fileLog, unansweredShare, log } = dependencies
-  const holds = new Holds()
+  const { engine, directory, connections, ledger, recorder, fileLog, unansweredShare, holds, stats, log } =
+    dependencies
 
   return async function publishJob(job) {
     const call: Call = {
@@ -56,15 +67,19 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
       expressions: NO_EXPRESSIONS,
       attempt: 1,
     }
+    stats.activated(job.type)
     try {
       // Asked first of all: it also tells that Postgres is there, and nothing is published while it is not.
       const earlier = await ledger.find(job)
       call.attempt = earlier.attempts + 1
       const outcome = await outcomeOf(call, earlier)
+      stats.ended(call.adapter?.name, OPERATION, actionOf(outcome), performance.now() - call.startedAt)
       await record(call, outcome)
       await settle(call, outcome)
     } catch (error) {
       await giveBack(call, toRelayError(error))
+    } finally {
+      stats.handled(job.type)
     }
   }
 
@@ -130,6 +145,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
     const settlement = settlementOf(outcome, job, { requestId, retryBackOffMs, holdMs, expressions })
     if (late && settlement.kind !== 'complete') return
     const answer = await engine.settle(job, settlement)
+    stats.settled(settlement.kind, answer)
     if (answer === 'unanswered')
       log.warn('the engine did not answer; it will hand the job out again', { requestId, jobKey: job.key })
     // Not after a BPMN error: where nothing catches it the engine hands the job out again, however much later.
