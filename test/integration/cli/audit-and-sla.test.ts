@@ -102,6 +102,23 @@ describe('audit and sla', () => {
     assert.ok(row.p50Ms >= 20 && row.p50Ms <= 20 * Math.SQRT2, `p50 is ${row.p50Ms}`)
     assert.equal(row.p99Ms, 60)
   })
+
+  it('show the counters of one process as they went on over time', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{}, { status: 'failed' }])
+    const show = ['sla', 'show', '--since', '2h', '--step', '1h', '--json', '--process']
+    const { step, points } = JSON.parse(await ok(cli, [...show, 'order-published']))
+    assert.equal(step, '1h')
+    const counted = (all: { calls: number; errors: number }[]) =>
+      all.flatMap(({ calls, errors }) => (calls > 0 ? [[calls, errors]] : []))
+    assert.deepEqual(counted(points), [[2, 1]])
+    assert.deepEqual(counted(JSON.parse(await ok(cli, [...show, 'another'])).points), [])
+  })
+
+  it('refuse a time that ends before it begins', async (t) => {
+    const cli = await commandLine(t)
+    await refused(cli, ['sla', 'show', '--since', '1h', '--until', '2h'], 1, /--until is not after --since/)
+  })
 })
 
 function idsOf(lines: string): string {
