@@ -2,6 +2,7 @@ import path from 'node:path'
 import { AdapterDirectory } from './adapters/directory.js'
 import { createSecrets, masterKeyFrom, type Secrets } from './adapters/secrets.js'
 import { type AdapterStore, createAdapterStore } from './adapters/store.js'
+import { createCapture } from './audit/capture.js'
 import { createFileLog } from './audit/file-log.js'
 import { fileLogFolder } from './audit/file-log-files.js'
 import { createRecorder } from './audit/recorder.js'
@@ -148,6 +149,7 @@ export async function startService(
       ledger: createLedger(database, engine.name, log),
       recorder,
       fileLog,
+      capture: createCapture(config),
       holds,
       stats,
       driverOf: (taskType) => known(drivers, taskType),

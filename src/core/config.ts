@@ -238,6 +238,33 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     default: '127.0.0.1',
     text: 'Address that port is opened on. `0.0.0.0` or `::` lets other machines in; there is no login.',
   }),
+  auditCapture: take<'none' | 'headers' | 'full'>({
+    env: 'BPMN_RELAY_AUDIT_CAPTURE',
+    read: oneOf('none', 'headers', 'full'),
+    default: 'full',
+    text: 'What audit log and file log keep of requests: `none`, `headers` (all but the message) or `full`.',
+  }),
+  auditCaptureChars: take({
+    env: 'BPMN_RELAY_AUDIT_CAPTURE_CHARS',
+    read: integer(100, 1_000_000),
+    default: 8192,
+    text: 'Characters of a message they keep at most; of a longer one its start and its length.',
+  }),
+  auditMaskNames: take({
+    env: 'BPMN_RELAY_AUDIT_MASK_NAMES',
+    read: list,
+    default: list(
+      'password,passwd,passphrase,secret,token,authorization,credential,credentials,api key,access key,private key,cookie',
+    ),
+    text: 'Members of requests and headers that they keep as `***`: those with such a name or one that ends so, as `userPassword`. Case does not count, nor what stands between words: `api key` is `X-Api-Key` too. Replaces the default; `,` alone: none.',
+  }),
+  auditMaskPaths: take({
+    env: 'BPMN_RELAY_AUDIT_MASK_PATHS',
+    read: list,
+    default: [],
+    defaultText: 'none',
+    text: 'Places in requests that they keep as `***`, such as `$.message.card.number,$.message.items[*].iban,$.key`.',
+  }),
   fileLogFolder: take(
     optional(
       'BPMN_RELAY_FILE_LOG_FOLDER',

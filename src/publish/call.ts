@@ -1,6 +1,6 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AuditRow, CallRecord } from '../audit/call-record.js'
-import { requestText } from '../audit/request-text.js'
+import type { Capture } from '../audit/capture.js'
 import type { Receipt } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import type { RelayError } from '../core/errors.js'
@@ -40,7 +40,7 @@ export interface Traces {
 }
 
 /** A hold is no call: it is only counted. */
-export function tracesOf(call: Call, outcome: Outcome): Traces {
+export function tracesOf(call: Call, outcome: Outcome, capture: Capture): Traces {
   const { job, adapter } = call
   const durationMs = performance.now() - call.startedAt
   const sample: CounterSample = {
@@ -57,7 +57,7 @@ export function tracesOf(call: Call, outcome: Outcome): Traces {
   const receipt = outcome.kind === 'published' ? JSON.stringify(outcome.result) : null
   const isAudited = adapter?.auditRequests !== false
   const isLogged = adapter?.logResults === true
-  const row = isAudited || isLogged ? auditRowOf(call, outcome, receipt, durationMs) : null
+  const row = isAudited || isLogged ? auditRowOf(call, outcome, receipt, durationMs, capture) : null
   const record: CallRecord = {
     audit: isAudited ? row : null,
     ledger: {
@@ -84,6 +84,7 @@ function auditRowOf(
   outcome: Exclude<Outcome, { kind: 'held' }>,
   receipt: string | null,
   durationMs: number,
+  capture: Capture,
 ): AuditRow {
   const { job, adapter, input } = call
   const error = 'error' in outcome ? outcome.error : null
@@ -106,7 +107,7 @@ function auditRowOf(
     processVersion: job.processVersion,
     elementId: job.elementId,
     jobKey: job.key,
-    request: requestOf(call),
+    request: requestOf(call, capture),
     response: receipt ?? JSON.stringify('error' in outcome ? spoken(outcome.error) : outcome.result),
   }
 }
@@ -115,11 +116,11 @@ function spoken({ code, message }: RelayError): { code: string; description: str
   return { code, description: message }
 }
 
-function requestOf({ reader, driver }: Call): string | null {
+function requestOf({ reader, driver }: Call, capture: Capture): string | null {
   const members: [string, string][] = []
   for (const name of ['topic', ...driver.inputs]) {
     const raw = reader.peek(name)
     if (raw !== undefined) members.push([name, raw])
   }
-  return requestText(members, reader.peek('message'))
+  return capture(members, reader.peek('message'))
 }

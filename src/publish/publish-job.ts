@@ -1,6 +1,7 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AdapterDirectory } from '../adapters/directory.js'
 import { DROPPED } from '../adapters/serialization/serializer.js'
+import type { Capture } from '../audit/capture.js'
 import type { FileLog } from '../audit/file-log.js'
 import type { Recorder } from '../audit/recorder.js'
 import type { Connections, LiveConnection } from '../brokers/connections.js'
@@ -32,6 +33,7 @@ export interface PublishDependencies {
   ledger: Ledger
   recorder: Recorder
   fileLog: FileLog
+  capture: Capture
   /** Driver of each task type, aliases included. */
   driverOf: (taskType: string) => RegisteredDriver
   /** Sends an unanswering broker may keep; further jobs for it wait. */
@@ -119,7 +121,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
 
   async function record(call: Call, outcome: Outcome): Promise<void> {
     if (outcome.kind === 'published' && outcome.repeated) return
-    const { record: traces, logged } = tracesOf(call, outcome)
+    const { record: traces, logged } = tracesOf(call, outcome, dependencies.capture)
     if (logged) fileLog.write(logged)
     const written = recorder.write(traces)
     // A hold must not wait for anything; that one may go uncounted while Postgres is away is its only risk.
