@@ -20,7 +20,10 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
-# No HEALTHCHECK: the worker listens on no port. It ends with an error when it cannot go on, and a restart policy
-# answers that; while broker, engine or Postgres are away it holds its jobs, which a restart would not better.
+# Probes and Prometheus come from other machines: /healthz, /readyz, /metrics.
+ENV BPMN_RELAY_HTTP_HOST=0.0.0.0
+EXPOSE 8787
+# No HEALTHCHECK: the image runs single commands too. A worker ends with an error when it cannot go on, and a restart
+# policy answers that; while broker, engine or Postgres are away it holds its jobs, which a restart would not better.
 ENTRYPOINT ["node", "dist/src/main.js"]
 CMD ["start"]

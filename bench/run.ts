@@ -19,6 +19,7 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { progressPrinter } from '../src/stack/progress.js'
 import { type StackAddresses, startStack } from '../src/stack/stack.js'
+import { auditQueries } from './audit/queries.js'
 import type { Benchmark } from './benchmark.js'
 import { createDatabase } from './database.js'
 import { engine } from './engine.js'
@@ -34,6 +35,7 @@ import { selectedParts } from './selection.js'
 const BENCHMARKS: Benchmark[] = [
   engine,
   held,
+  auditQueries,
   standardRoad,
   roadRocketmq,
   roadLatency,

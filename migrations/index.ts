@@ -3,6 +3,8 @@ import { CreateEnvironmentVariable1763700000002 } from './1763700000002-create-e
 import { CreateSysAuditLog1763700000003 } from './1763700000003-create-sys-audit-log.js'
 import { CreateSlaCounter1763700000004 } from './1763700000004-create-sla-counter.js'
 import { CreatePublishLedger1763700000005 } from './1763700000005-create-publish-ledger.js'
+import { IndexAuditFacets1763700000006 } from './1763700000006-index-audit-facets.js'
+import { CreateSlaRollups1763700000008 } from './1763700000008-create-sla-rollups.js'
 
 /** All migrations, oldest first. Only append: a released one is never edited. */
 export const MIGRATIONS = [
@@ -11,4 +13,6 @@ export const MIGRATIONS = [
   CreateSysAuditLog1763700000003,
   CreateSlaCounter1763700000004,
   CreatePublishLedger1763700000005,
+  IndexAuditFacets1763700000006,
+  CreateSlaRollups1763700000008,
 ]

@@ -2,6 +2,9 @@ import path from 'node:path'
 import { AdapterDirectory } from './adapters/directory.js'
 import { createSecrets, masterKeyFrom, type Secrets } from './adapters/secrets.js'
 import { type AdapterStore, createAdapterStore } from './adapters/store.js'
+import { createCapture } from './audit/capture.js'
+import { createFileLog } from './audit/file-log.js'
+import { fileLogFolder } from './audit/file-log-files.js'
 import { createRecorder } from './audit/recorder.js'
 import { Connections } from './brokers/connections.js'
 import { brokerDrivers, type DriverRegistry, type RegisteredDriver } from './brokers/registry.js'
@@ -16,8 +19,14 @@ import { ensureAuditPartitions } from './db/partitions.js'
 import { startUpkeep } from './db/upkeep.js'
 import type { Engine, JobWorker } from './engine/engine.js'
 import { createZeebeEngine } from './engine/zeebe.js'
+import { createMetrics, type MetricsSource } from './http/metrics.js'
+import { type ReadinessOptions, readinessOf } from './http/readiness.js'
+import { type HttpServer, openHttpServer } from './http/server.js'
+import { Holds } from './publish/holds.js'
 import { createLedger } from './publish/ledger.js'
 import { createPublisher } from './publish/publish-job.js'
+import { startRollUp } from './sla/rollup.js'
+import { WorkerStats } from './sla/worker-stats.js'
 
 /** An unanswering broker keeps at most one part in this many of the jobs in hand. */
 const UNANSWERED_PARTS = 4
@@ -28,6 +37,8 @@ const DATABASE_FRESH_MS = 1000
 export interface Service {
   /** Task types this worker takes jobs of. */
   readonly taskTypes: string[]
+  /** Where it answers `/healthz`, `/readyz` and `/metrics`; undefined: nowhere. */
+  readonly httpAddress: string | undefined
   /** Takes no new jobs, finishes those in hand within the grace time, closes everything. May be called twice. */
   stop(): Promise<void>
 }
@@ -75,10 +86,38 @@ export async function startService(
     closers.push(() => engine.close())
     const { database, registry, secrets, store } = await openWorkbench(config, log)
     closers.push(() => database.close())
+    const stats = new WorkerStats()
+    const holds = new Holds()
+    const connections = new Connections(log)
+    const recorder = createRecorder({
+      database,
+      engineName: engine.name,
+      worker: config.workerName,
+      onBatch: (calls) => stats.recordBatch(calls),
+      log,
+    })
+    closers.push(() => recorder.flush())
+
+    let worker: JobWorker | undefined
+    const http = await openHttp(config, {
+      stats,
+      connections,
+      worker: () => worker,
+      maxInFlight: config.maxInFlight,
+      recordsWaiting: () => recorder.waiting,
+      jobsOnHold: () => holds.held,
+      database,
+    })
+    if (http) {
+      closers.push(() => http.close())
+      log.info('answering /healthz, /readyz and /metrics', { address: http.address })
+    }
+
     const upkeep = startUpkeep({ database, ...config, log })
     closers.push(() => upkeep.stop())
+    const rollUp = startRollUp({ database, kept: config, log })
+    closers.push(() => rollUp.stop())
 
-    const connections = new Connections(log)
     closers.push(() => connections.close())
     const directory = new AdapterDirectory({
       store,
@@ -92,8 +131,14 @@ export async function startService(
     closers.push(() => directory.close())
     await directory.start()
 
-    const recorder = createRecorder({ database, engineName: engine.name, worker: config.workerName, log })
-    closers.push(() => recorder.flush())
+    const fileLog = createFileLog({
+      folder: fileLogFolder(config),
+      worker: config.workerName,
+      maxBytes: config.fileLogMaxBytes,
+      maxFiles: config.fileLogFiles,
+      log,
+    })
+    closers.push(() => fileLog.close())
 
     const drivers = driversByTaskType(config, registry)
     const unansweredShare = Math.max(1, Math.floor(config.maxInFlight / UNANSWERED_PARTS))
@@ -103,12 +148,16 @@ export async function startService(
       connections,
       ledger: createLedger(database, engine.name, log),
       recorder,
+      fileLog,
+      capture: createCapture(config),
+      holds,
+      stats,
       driverOf: (taskType) => known(drivers, taskType),
       unansweredShare,
       jobTimeoutMs: config.jobTimeoutMs,
       log,
     })
-    const worker = engine.work(
+    const taking = engine.work(
       {
         types: [...drivers.keys()],
         maxInFlight: config.maxInFlight,
@@ -119,12 +168,17 @@ export async function startService(
       },
       publishJob,
     )
-    closers.push(() => stopWorker(worker, config.shutdownGraceMs, log))
+    worker = taking
+    closers.push(() => {
+      worker = undefined
+      return stopWorker(taking, config.shutdownGraceMs, log)
+    })
     announce(engine, [...drivers.keys()], log)
 
     let stopping: Promise<void> | undefined
     return {
       taskTypes: [...drivers.keys()],
+      httpAddress: http?.address,
       stop() {
         stopping ??= closeAll()
         return stopping
@@ -134,6 +188,15 @@ export async function startService(
     await closeAll()
     throw error
   }
+}
+
+async function openHttp(
+  { httpPort: port, httpHost: host }: Config,
+  source: Omit<MetricsSource, 'databaseSilentMs'> & ReadinessOptions & { database: Database },
+): Promise<HttpServer | undefined> {
+  if (port === 'off') return undefined
+  const metrics = createMetrics({ ...source, databaseSilentMs: () => source.database.silentForMs() })
+  return await openHttpServer({ host, port, readiness: () => readinessOf(source), metrics })
 }
 
 function driversByTaskType(config: Config, registry: DriverRegistry): Map<string, RegisteredDriver> {

@@ -61,6 +61,48 @@ CREATE TABLE sla_counter (
   CONSTRAINT sla_counter_pkey PRIMARY KEY (minute, adapter_id, operation, process_id, worker)
 ) WITH (fillfactor=70);
 
+CREATE TABLE sla_day (
+  starts_at timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  process_id text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_day_pkey PRIMARY KEY (adapter_id, operation, process_id, starts_at)
+) WITH (fillfactor=80);
+
+CREATE TABLE sla_hour (
+  starts_at timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  process_id text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_hour_pkey PRIMARY KEY (adapter_id, operation, process_id, starts_at)
+) WITH (fillfactor=80);
+
+CREATE TABLE sla_minute (
+  starts_at timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  process_id text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_minute_pkey PRIMARY KEY (adapter_id, operation, process_id, starts_at)
+) WITH (fillfactor=80);
+
 CREATE TABLE sys_audit_log (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   at timestamp with time zone NOT NULL DEFAULT now(),
@@ -90,10 +132,13 @@ CREATE TABLE sys_audit_log (
 ) PARTITION BY RANGE (at);
 
 CREATE INDEX publish_ledger_at ON public.publish_ledger USING btree (at);
-CREATE INDEX sys_audit_log_adapter ON ONLY public.sys_audit_log USING btree (adapter_id, at);
+CREATE INDEX sla_day_starts_at ON public.sla_day USING btree (starts_at);
+CREATE INDEX sla_hour_starts_at ON public.sla_hour USING btree (starts_at);
+CREATE INDEX sla_minute_starts_at ON public.sla_minute USING btree (starts_at);
+CREATE INDEX sys_audit_log_facets ON ONLY public.sys_audit_log USING gin (sys_audit_log_facets(adapter_id, adapter_name, adapter_kind, source, operation, status, error_code, destination, process_id, element_id, actor)) WITH (gin_pending_list_limit='512');
+CREATE INDEX sys_audit_log_job_key ON ONLY public.sys_audit_log USING btree (job_key);
 CREATE INDEX sys_audit_log_process_instance ON ONLY public.sys_audit_log USING btree (process_instance_key);
 CREATE INDEX sys_audit_log_request_id ON ONLY public.sys_audit_log USING btree (request_id);
-CREATE INDEX sys_audit_log_trouble ON ONLY public.sys_audit_log USING btree (at) WHERE (status <> 'published'::text);
 
 CREATE OR REPLACE FUNCTION public.bpmn_relay_notify_change()
  RETURNS trigger
@@ -103,6 +148,18 @@ AS $function$
         PERFORM pg_notify('bpmn_relay_change', TG_TABLE_NAME);
         RETURN NULL;
       END $function$;
+
+CREATE OR REPLACE FUNCTION public.sys_audit_log_facets(adapter_id uuid, adapter_name text, adapter_kind text, source text, operation text, status text, error_code text, destination text, process_id text, element_id text, actor text)
+ RETURNS integer[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+        SELECT array_remove(ARRAY[
+          hashtext('adapter_id:' || $1::text), hashtext('adapter_name:' || $2), hashtext('adapter_kind:' || $3),
+          hashtext('source:' || $4), hashtext('operation:' || $5), hashtext('status:' || $6),
+          hashtext('error_code:' || $7), hashtext('destination:' || $8), hashtext('process_id:' || $9),
+          hashtext('element_id:' || $10), hashtext('actor:' || $11)], NULL)
+      $function$;
 
 CREATE TRIGGER adapter_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.adapter FOR EACH STATEMENT EXECUTE FUNCTION bpmn_relay_notify_change();
 CREATE TRIGGER environment_variable_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.environment_variable FOR EACH STATEMENT EXECUTE FUNCTION bpmn_relay_notify_change();

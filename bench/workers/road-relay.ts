@@ -17,7 +17,11 @@ const { databaseUrl, taskType, maxInFlight } = setupOf(
   Type.Object({ databaseUrl: Type.String(), taskType: Type.String(), maxInFlight: Type.Number() }),
 )
 const requests = countProduceRequests()
-const config = readConfig({ DATABASE_URL: databaseUrl, BPMN_RELAY_MAX_IN_FLIGHT: String(maxInFlight) })
+const config = readConfig({
+  DATABASE_URL: databaseUrl,
+  BPMN_RELAY_MAX_IN_FLIGHT: String(maxInFlight),
+  BPMN_RELAY_HTTP_PORT: 'off',
+})
 const engine = new MemoryEngine(`memory-${randomUUID()}`)
 const service = await startService(config, createLog({ level: 'warn', format: 'text' }), engine)
 

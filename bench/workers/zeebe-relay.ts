@@ -30,6 +30,7 @@ export async function startRelay(
 ): Promise<{ work(): JobWorker; stop(): Promise<void> }> {
   const config = readConfig({
     ...process.env,
+    BPMN_RELAY_HTTP_PORT: 'off',
     ZEEBE_ADDRESS: address,
     DATABASE_URL: databaseUrl,
     BPMN_RELAY_WORKER_NAME: `bench-${kind}`,

@@ -6,6 +6,7 @@ import type { Serializers } from '../adapters/serialization/serializer.js'
 import { createSerializers } from '../adapters/serialization/serializers.js'
 import type { AdapterStore } from '../adapters/store.js'
 import { type AdminAction, recordAdminActions } from '../audit/admin-actions.js'
+import type { Capture } from '../audit/capture.js'
 import { Connections, type LiveConnection, settingsHash } from '../brokers/connections.js'
 import { type BrokerOperator, type Capability, capabilityOf } from '../brokers/operator.js'
 import { type DriverRegistry, driverOf, type RegisteredDriver } from '../brokers/registry.js'
@@ -20,6 +21,8 @@ export interface AdminContext {
   store: AdapterStore
   /** Where modules of serialization `custom` may lie; undefined: nowhere. */
   modulesFolder: string | undefined
+  /** What the audit log keeps of messages. */
+  capture: Capture
   log: Log
   /** Who acts, for the audit log. */
   actor: string
@@ -39,6 +42,7 @@ export interface Deed {
 export interface AdapterAdmin {
   readonly adapter: Adapter
   readonly driver: RegisteredDriver
+  readonly capture: Capture
   /** @throws RelayError NOT_SUPPORTED when the adapter's kind of broker cannot do this. */
   can<Name extends Capability>(name: Name): NonNullable<BrokerOperator[Name]>
   /** Of its own; publishes as those of jobs do. */
@@ -67,7 +71,7 @@ export async function withAdapter<T>(
   idOrName: string,
   use: (admin: AdapterAdmin) => Promise<T>,
 ): Promise<T> {
-  const { database, registry, secrets, store, modulesFolder, actor } = context
+  const { database, registry, secrets, store, modulesFolder, capture, actor } = context
   const adapter = await store.adapter(idOrName)
   const driver = driverOf(registry, adapter.kind)
   const lookup = variableLookup(await store.variables(), secrets)
@@ -93,6 +97,7 @@ export async function withAdapter<T>(
     return await use({
       adapter,
       driver,
+      capture,
       record,
       can(name) {
         operator ??= driver.operate(address, settings, { adapter: adapter.name, log })

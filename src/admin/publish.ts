@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import { DROPPED, type Dropped, type Serialized, type Side } from '../adapters/serialization/serializer.js'
 import type { AdminAction } from '../audit/admin-actions.js'
-import { requestText } from '../audit/request-text.js'
+import type { Capture } from '../audit/capture.js'
 import type { OutboundMessage, Receipt } from '../brokers/broker.js'
 import { batching } from '../core/batching.js'
 import { RelayError, toRelayError } from '../core/errors.js'
@@ -74,7 +74,7 @@ export function createPublisher(admin: AdapterAdmin): (message: AdminMessage) =>
         return { kind: 'refused', requestId, error: toRelayError(thrown) }
       })
     if (published.kind !== 'unsent') {
-      await rows.add(rowOf(message, published, performance.now() - startedAt))
+      await rows.add(rowOf(message, published, performance.now() - startedAt, admin.capture))
     }
     return published
   }
@@ -123,13 +123,13 @@ function assertNoStrangers({ driver }: AdapterAdmin, message: AdminMessage): voi
 
 type AdminRow = Omit<AdminAction, 'actor' | 'adapterId' | 'adapterName' | 'adapterKind'>
 
-function rowOf(message: AdminMessage, ended: Ended, durationMs: number): AdminRow {
+function rowOf(message: AdminMessage, ended: Ended, durationMs: number, capture: Capture): AdminRow {
   const row = {
     requestId: ended.requestId,
     operation: 'publish',
     destination: message.topic,
     durationMs,
-    request: requestOf(message),
+    request: requestOf(message, capture),
   }
   const fine = { errorCode: null, errorText: null }
   switch (ended.kind) {
@@ -144,12 +144,15 @@ function rowOf(message: AdminMessage, ended: Ended, durationMs: number): AdminRo
   }
 }
 
-function requestOf({ topic: _, key, value, headers, ...fields }: AdminMessage): string | null {
+function requestOf(
+  { topic: _, key, value, headers, ...fields }: AdminMessage,
+  capture: Capture,
+): string | null {
   const members = Object.entries({ headers: Object.keys(headers), ...fields })
     .filter(([, member]) => member !== undefined && !(Array.isArray(member) && member.length === 0))
     .map(([name, member]): [string, string] => [name, JSON.stringify(member)])
   if (key != null) members.unshift(['key', jsonOf(key)])
-  return requestText(members, value === null ? 'null' : jsonOf(value))
+  return capture(members, value === null ? 'null' : jsonOf(value))
 }
 
 function jsonOf(given: NonNullable<Given>): string {

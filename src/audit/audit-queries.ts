@@ -1,90 +1,248 @@
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { validate as isUuid } from 'uuid'
-import type { Database } from '../db/database.js'
-import type { AuditStatus } from './call-record.js'
+import { RelayError } from '../core/errors.js'
+import { type Database, sqlState } from '../db/database.js'
+import { type AuditDay, auditDays } from '../db/partitions.js'
+import { type AuditEntry, AuditEntrySchema, ENTRY_COLUMNS } from './audit-entry.js'
+import { type AuditFilter, type Conditions, conditionsOf } from './audit-filter.js'
 
-export interface AuditFilter {
-  /** Id or name; a name also finds the rows of a deleted adapter. */
-  adapter?: string | undefined
-  status?: AuditStatus | undefined
-  requestId?: string | undefined
-  /** Decimal text: keys are 64 bit. */
-  processInstanceKey?: string | undefined
-  /** From this moment on. */
-  since?: Date | undefined
-  /** Before this moment. */
-  until?: Date | undefined
-  /** Rows at most. */
-  limit: number
+/** Rows at the head of the range that are read before any index is asked: common values are found among them. */
+const HEAD_ROWS = 2000
+const HEAD_DAYS = 2
+const NEWEST_FIRST = 'ORDER BY entry.at DESC, entry.id DESC'
+
+export interface AuditPage {
+  /** Newest first. */
+  entries: AuditEntry[]
+  /** Where the next page begins, for `after`; null when this is the last. */
+  next: string | null
 }
 
-const text = Type.Union([Type.String(), Type.Null()])
+export interface PageRequest {
+  /** Rows at most. */
+  limit: number
+  /** `next` of the page before. */
+  after?: string | undefined
+}
 
-const AuditEntrySchema = Type.Object({
-  id: Type.String(),
-  /** ISO 8601, UTC, microseconds. */
-  at: Type.String(),
-  requestId: Type.String(),
-  source: Type.String(),
-  operation: Type.String(),
-  adapterId: text,
-  adapterName: text,
-  adapterKind: text,
-  destination: text,
-  /** JSON text, as are `request` and `response`. */
-  receipt: text,
-  status: Type.String(),
-  errorCode: text,
-  errorText: text,
-  durationMs: Type.Number(),
-  attempt: Type.Integer(),
-  processInstanceKey: text,
-  processId: text,
-  processVersion: Type.Union([Type.Integer(), Type.Null()]),
-  elementId: text,
-  jobKey: text,
-  worker: text,
-  actor: text,
-  request: text,
-  response: text,
-})
+type Queries = Pick<Database, 'query'>
 
-/** One row of `sys_audit_log`; 64-bit keys are decimal text. */
-export type AuditEntry = Static<typeof AuditEntrySchema>
-
-/** The newest rows that pass the filter, newest first. */
-export async function auditEntries(
-  database: Pick<Database, 'query'>,
+/**
+ * One page of the rows that pass the filter, the newest first. However common or rare a value is, few rows are read: first
+ * the newest as they stand; then day by day, with the index that serves that day best, and more days at a time the
+ * longer the page stays short of rows.
+ * @throws RelayError INPUT_INVALID
+ */
+export async function auditPage(
+  database: Queries,
   filter: AuditFilter,
-): Promise<AuditEntry[]> {
-  const values: unknown[] = []
-  const conditions: string[] = []
-  const where = (condition: string, value: unknown) => {
-    if (value === undefined) return
-    values.push(value)
-    conditions.push(condition.replace('?', `$${values.length}`))
+  { limit, after }: PageRequest,
+): Promise<AuditPage> {
+  const conditions = conditionsOf(filter)
+  const range = rangeOf(filter, conditions, after)
+  // One more than asked for tells whether there is a next page.
+  const search = conditions.isByKey ? searchByKey : searchByDay
+  const found = await inTime(search(database, conditions, range, limit + 1))
+  const entries = found.slice(0, limit)
+  const last = entries.at(-1)
+  return { entries, next: found.length > limit && last ? `${last.at}_${last.id}` : null }
+}
+
+/** Every row that passes the filter, the newest first, in pages. */
+export async function* auditPages(
+  database: Queries,
+  filter: AuditFilter,
+  pageRows: number,
+): AsyncGenerator<AuditEntry[]> {
+  let after: string | undefined
+  do {
+    const { entries, next } = await auditPage(database, filter, { limit: pageRows, after })
+    yield entries
+    after = next ?? undefined
+  } while (after !== undefined)
+}
+
+/**
+ * How many rows pass the filter: counted where they are few or share a key, else about as many as the planner of Postgres
+ * expects. Undefined with a text, of which the planner knows nothing.
+ * @throws RelayError INPUT_INVALID
+ */
+export async function auditTotal(
+  database: Queries,
+  filter: AuditFilter,
+): Promise<{ rows: number; isExact: boolean } | undefined> {
+  const conditions = conditionsOf(filter)
+  if (conditions.isByText) return undefined
+  const { bounds, values } = rangeOf(filter, conditions, undefined)
+  const count = async (limit: string): Promise<number> => {
+    const matching = `SELECT FROM sys_audit_log AS entry ${where([...bounds, ...conditions.sql])} ${limit}`
+    const [row] = await inTime(
+      database.query(`SELECT count(*) AS rows FROM (${matching}) AS matching`, values),
+    )
+    return Number(row?.rows)
   }
-  const { adapter } = filter
-  where(adapter !== undefined && isUuid(adapter) ? 'adapter_id = ?::uuid' : 'adapter_name = ?', adapter)
-  where('status = ?', filter.status)
-  where('request_id = ?', filter.requestId)
-  where('process_instance_key = ?::bigint', filter.processInstanceKey)
-  where('at >= ?::timestamptz', filter.since?.toISOString())
-  where('at < ?::timestamptz', filter.until?.toISOString())
-  values.push(filter.limit)
-  const rows = await database.query(
-    `SELECT id::text, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
-       request_id AS "requestId", source, operation, adapter_id AS "adapterId", adapter_name AS "adapterName",
-       adapter_kind AS "adapterKind", destination, receipt, status, error_code AS "errorCode",
-       error_text AS "errorText", duration_ms::double precision AS "durationMs", attempt,
-       process_instance_key::text AS "processInstanceKey", process_id AS "processId",
-       process_version AS "processVersion", element_id AS "elementId", job_key::text AS "jobKey", worker, actor,
-       request, response
-     FROM sys_audit_log AS entry
-     ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-     ORDER BY entry.at DESC, entry.id DESC LIMIT $${values.length}`,
+  if (conditions.isByKey) return { rows: await count(''), isExact: true }
+
+  const [row] = await database.query(
+    `EXPLAIN (FORMAT JSON) SELECT FROM sys_audit_log AS entry ${where([...bounds, ...conditions.plain])}`,
     values,
   )
+  const [{ Plan }] = Value.Parse(Explained, row?.['QUERY PLAN'])
+  const expected = Plan['Plan Rows']
+  if (expected > COUNTED_ROWS) return { rows: expected, isExact: false }
+  const counted = await count(`LIMIT ${COUNTED_ROWS + 1}`)
+  return { rows: counted, isExact: counted <= COUNTED_ROWS }
+}
+
+/** Totals up to this are worth counting. */
+const COUNTED_ROWS = 2000
+
+const Explained = Type.Tuple([Type.Object({ Plan: Type.Object({ 'Plan Rows': Type.Number() }) })])
+
+/** The time range of a query, with the page before cut off. */
+interface Range {
+  since: Date | undefined
+  /** Rows are not newer than this. */
+  newest: Date | undefined
+  bounds: string[]
+  /** Of the parameters of conditions and bounds. */
+  values: unknown[]
+}
+
+function rangeOf({ since, until }: AuditFilter, conditions: Conditions, after: string | undefined): Range {
+  const values = [...conditions.values]
+  const parameter = (value: unknown) => `$${values.push(value)}`
+  const bounds: string[] = []
+  if (since) bounds.push(`entry.at >= ${parameter(since.toISOString())}::timestamptz`)
+  if (until) bounds.push(`entry.at < ${parameter(until.toISOString())}::timestamptz`)
+  if (after === undefined) return { since, newest: until, bounds, values }
+
+  const { at, id } = positionOf(after)
+  bounds.push(`(entry.at, entry.id) < (${parameter(at)}::timestamptz, ${parameter(id)}::bigint)`)
+  return { since, newest: new Date(at), bounds, values }
+}
+
+function positionOf(after: string): { at: string; id: string } {
+  const [, at, id] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)_(\d{1,19})$/.exec(after) ?? []
+  if (at !== undefined && id !== undefined && !Number.isNaN(Date.parse(at)) && BigInt(id) < 2n ** 63n) {
+    return { at, id }
+  }
+  throw new RelayError(
+    'INPUT_INVALID',
+    `${JSON.stringify(after)} is no place in the audit log: take it from the end of the page before`,
+  )
+}
+
+/** In an order that no index has: the planner might think that the newest rows lead faster to the few there are. */
+async function searchByKey(
+  database: Queries,
+  { sql }: Conditions,
+  { bounds, values }: Range,
+  limit: number,
+): Promise<AuditEntry[]> {
+  return await entriesOf(
+    database,
+    `SELECT ${ENTRY_COLUMNS} FROM sys_audit_log AS entry ${where([...bounds, ...sql])}
+     ORDER BY entry.at + interval '0' DESC, entry.id DESC LIMIT ${limit}`,
+    values,
+  )
+}
+
+async function searchByDay(
+  database: Queries,
+  conditions: Conditions,
+  range: Range,
+  limit: number,
+): Promise<AuditEntry[]> {
+  const days = daysWithin(await auditDays(database), range)
+  if (conditions.isByFacet && !conditions.isByText) {
+    const found = await searchHead(database, conditions, range, days, limit)
+    if (found.length === limit) return found
+  }
+  const found: AuditEntry[] = []
+  let left = days
+  let atOnce = 1
+  while (left.length > 0 && found.length < limit) {
+    const next = left.slice(0, atOnce)
+    found.push(...(await searchDays(database, conditions, range, next, limit - found.length)))
+    left = left.slice(atOnce)
+    // A text has each day read whole, which takes long enough for one statement.
+    if (!conditions.isByText) atOnce *= 2
+  }
+  return found
+}
+
+/** The newest first, without those still to come. */
+function daysWithin(days: readonly AuditDay[], { since, newest }: Range): AuditDay[] {
+  const soon = Date.now() + CLOCKS_APART_MS
+  return days
+    .filter(({ from, to }) => {
+      const isTooOld = since !== undefined && to <= since
+      return !isTooOld && from.getTime() <= Math.min(soon, newest?.getTime() ?? soon)
+    })
+    .reverse()
+}
+
+/** Rows bear the time of the database, which may be ahead. */
+const CLOCKS_APART_MS = 3_600_000
+
+async function searchHead(
+  database: Queries,
+  { plain }: Conditions,
+  { bounds, values }: Range,
+  days: readonly AuditDay[],
+  limit: number,
+): Promise<AuditEntry[]> {
+  const oldest = days.slice(0, HEAD_DAYS).at(-1)
+  if (!oldest) return []
+  return await entriesOf(
+    database,
+    `SELECT ${ENTRY_COLUMNS} FROM (
+       SELECT * FROM sys_audit_log AS entry ${where([...bounds, `entry.at >= '${oldest.from.toISOString()}'`])}
+       ${NEWEST_FIRST} LIMIT ${Math.max(HEAD_ROWS, 2 * limit)}) AS entry
+     ${where(plain)} ${NEWEST_FIRST} LIMIT ${limit}`,
+    values,
+  )
+}
+
+/** Each day as a query of its own, so that the planner chooses the index by what that day holds. */
+async function searchDays(
+  database: Queries,
+  { sql }: Conditions,
+  { bounds, values }: Range,
+  days: readonly AuditDay[],
+  limit: number,
+): Promise<AuditEntry[]> {
+  const queries = days.map(({ from, to }) => {
+    const day = [`entry.at >= '${from.toISOString()}'`, `entry.at < '${to.toISOString()}'`]
+    return `(SELECT * FROM sys_audit_log AS entry ${where([...day, ...bounds, ...sql])} ${NEWEST_FIRST} LIMIT ${limit})`
+  })
+  return await entriesOf(
+    database,
+    `SELECT ${ENTRY_COLUMNS} FROM (${queries.join(' UNION ALL ')}) AS entry ${NEWEST_FIRST} LIMIT ${limit}`,
+    values,
+  )
+}
+
+async function entriesOf(database: Queries, statement: string, values: unknown[]): Promise<AuditEntry[]> {
+  const rows = await database.query(statement, values)
   return rows.map((row) => Value.Parse(AuditEntrySchema, row))
+}
+
+function where(conditions: readonly string[]): string {
+  return conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    // Postgres gave the statement up at its time limit.
+    if (!(error instanceof RelayError && sqlState(error.cause) === '57014')) throw error
+    throw new RelayError(
+      'INPUT_INVALID',
+      'the search takes longer than BPMN_RELAY_DATABASE_TIMEOUT_MS: give a shorter time range or a further filter',
+      { cause: error },
+    )
+  }
 }

@@ -26,6 +26,8 @@ export interface Recorder {
   write(record: CallRecord): Promise<void>
   /** Notes that the engine needs this job no more; goes along with the next records. Never rejects. */
   settled(jobKey: string): Promise<void>
+  /** Records that wait for the next statement. */
+  readonly waiting: number
   /** Resolves once everything handed over is written or given up. */
   flush(): Promise<void>
 }
@@ -34,9 +36,11 @@ export function createRecorder(options: {
   database: Database
   engineName: string
   worker: string
+  /** Told the number of calls of each statement. */
+  onBatch?: (calls: number) => void
   log: Log
 }): Recorder {
-  const { database, engineName, worker, log } = options
+  const { database, engineName, worker, onBatch, log } = options
 
   const writes = batching<Item, void>(MAX_BATCH, async (items) => {
     const results = new Map<Item, ItemResult<void>>()
@@ -109,6 +113,7 @@ export function createRecorder(options: {
       if (item.kind === 'call') records.push(item.record)
       else settledKeys.push(...item.jobKeys)
     }
+    if (records.length > 0) onBatch?.(records.length)
     const parameters = recordParameters({ records, settledKeys, engineName, worker })
     try {
       await database.query(RECORD_STATEMENT, parameters, 'record')
@@ -173,6 +178,9 @@ export function createRecorder(options: {
       marks ??= collectMarks()
       marks.jobKeys.push(jobKey)
       return marks.sent
+    },
+    get waiting() {
+      return writes.waiting
     },
     flush() {
       marks?.send()

@@ -13,6 +13,13 @@ export interface LiveConnection {
   check(): Promise<void>
 }
 
+export interface ConnectionLoad {
+  /** Sends without an answer yet. */
+  inFlight: number
+  /** Messages that wait for their turn under a rate limit. */
+  waiting: number
+}
+
 /** A connection with sends out and no answer for this long counts as unanswering. */
 const UNANSWERED_MS = 1000
 
@@ -80,6 +87,17 @@ export class Connections {
       if (connection) reports.set(adapter, connection.circuit.report())
     }
     return reports
+  }
+
+  /** What each adapter in use that is connected or has tried to has in hand, by the adapter's name. */
+  loads(): Map<string, ConnectionLoad> {
+    const loads = new Map<string, ConnectionLoad>()
+    for (const [adapter, hash] of this.#inUse) {
+      const connection = this.#live.get(hash)
+      if (!connection) continue
+      loads.set(adapter, { inFlight: connection.inFlight, waiting: connection.rateLimit?.waiting ?? 0 })
+    }
+    return loads
   }
 
   /** Whether no adapter in use would take a message now, so that all jobs could only be given back. */

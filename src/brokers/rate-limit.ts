@@ -21,6 +21,11 @@ export class RateLimit {
     this.#paceMs = 1000 / perSecond
   }
 
+  /** Callers that wait for their turn now. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   /**
    * Resolves when the caller's turn has come.
    * @param places callers that may wait at the same time

@@ -26,7 +26,7 @@ export function addAdapterCommands(program: Command): void {
     .option('--description <text>', 'what it is for')
     .option('--no-audit', 'keep its calls out of the audit log')
     .option('--no-sla', 'keep its calls out of the SLA counters')
-    .option('--log-results', 'write the results of its calls to the log')
+    .option('--log-results', 'write requests and results of its calls to the file log of the worker')
     .option('--disabled', 'make it disabled: jobs for it wait')
     .addHelpText(
       'after',

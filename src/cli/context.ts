@@ -32,8 +32,15 @@ export async function withWorkbench<T>(
 
 /** As `withWorkbench`, for what the user of this machine does with adapters. */
 export async function withAdminContext<T>(use: (context: AdminContext) => Promise<T>): Promise<T> {
-  return await withWorkbench((workbench, { config: { modulesFolder }, log }) =>
-    use({ ...workbench, modulesFolder, log, actor: userName() }),
+  const { createCapture } = await import('../audit/capture.js')
+  return await withWorkbench((workbench, { config, log }) =>
+    use({
+      ...workbench,
+      modulesFolder: config.modulesFolder,
+      capture: createCapture(config),
+      log,
+      actor: userName(),
+    }),
   )
 }
 

@@ -6,9 +6,9 @@ import type { AdapterAdmin } from '../admin/adapter-admin.js'
 import type { AdminMessage, Given, Published } from '../admin/publish.js'
 import type { HeaderValue, Receipt } from '../brokers/broker.js'
 import { messageOf, RelayError, toRelayError } from '../core/errors.js'
+import { linesOf } from '../core/lines.js'
 import { collectPairs, parseTimestamp, wholeNumber } from './arguments.js'
 import { withAdapterAdmin } from './context.js'
-import { linesOf } from './lines.js'
 import {
   DELAY_LEVEL,
   DELIVER_AT,

@@ -17,6 +17,7 @@ import { addSlaCommands } from './sla.js'
 import { addStackCommands } from './stack.js'
 import { addStartCommand } from './start.js'
 import { addTopicCommands } from './topic.js'
+import { addTraceCommand } from './trace.js'
 
 /** All commands. Each loads what it needs only when it runs, so that help and short commands answer at once. */
 export function createProgram(): Command {
@@ -48,6 +49,7 @@ Examples:
   addAdapterCommands(program)
   addEnvCommands(program)
   addAuditCommands(program)
+  addTraceCommand(program)
   addSlaCommands(program)
   addClusterCommands(program)
   addTopicCommands(program)

@@ -55,6 +55,16 @@ const optional = (env: string, about: string, secret = false): Entry<string | un
   text: about,
 })
 
+/** `off`: no port. */
+function portOrOff(value: string): number | 'off' {
+  if (value === 'off') return 'off'
+  try {
+    return integer(0, 65_535)(value)
+  } catch {
+    throw new Error('use a port from 1 to 65535, 0 for any free one, or off')
+  }
+}
+
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 
@@ -197,6 +207,81 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     read: integer(1, 3650),
     default: 30,
     text: 'Days a publish is remembered whose job was never settled. Within them a redelivery is not sent again.',
+  }),
+  slaMinuteRetentionDays: take({
+    env: 'BPMN_RELAY_SLA_MINUTE_RETENTION_DAYS',
+    read: integer(1, 3650),
+    default: 3,
+    text: 'Days the SLA counters are kept by minute.',
+  }),
+  slaHourRetentionDays: take({
+    env: 'BPMN_RELAY_SLA_HOUR_RETENTION_DAYS',
+    read: integer(1, 3650),
+    default: 92,
+    text: 'Days the SLA counters are kept by hour.',
+  }),
+  slaDayRetentionDays: take({
+    env: 'BPMN_RELAY_SLA_DAY_RETENTION_DAYS',
+    read: integer(1, 36_500),
+    default: 1100,
+    text: 'Days the SLA counters are kept by day (UTC).',
+  }),
+  httpPort: take<number | 'off'>({
+    env: 'BPMN_RELAY_HTTP_PORT',
+    read: portOrOff,
+    default: 8787,
+    text: 'Port that `start` answers `/healthz`, `/readyz` and `/metrics` on. `0`: any free one, told in the log; `off`: none. Workers of one machine need different ones.',
+  }),
+  httpHost: take({
+    env: 'BPMN_RELAY_HTTP_HOST',
+    read: text,
+    default: '127.0.0.1',
+    text: 'Address that port is opened on. `0.0.0.0` or `::` lets other machines in; there is no login.',
+  }),
+  auditCapture: take<'none' | 'headers' | 'full'>({
+    env: 'BPMN_RELAY_AUDIT_CAPTURE',
+    read: oneOf('none', 'headers', 'full'),
+    default: 'full',
+    text: 'What audit log and file log keep of requests: `none`, `headers` (all but the message) or `full`.',
+  }),
+  auditCaptureChars: take({
+    env: 'BPMN_RELAY_AUDIT_CAPTURE_CHARS',
+    read: integer(100, 1_000_000),
+    default: 8192,
+    text: 'Characters of a message they keep at most; of a longer one its start and its length.',
+  }),
+  auditMaskNames: take({
+    env: 'BPMN_RELAY_AUDIT_MASK_NAMES',
+    read: list,
+    default: list(
+      'password,passwd,passphrase,secret,token,authorization,credential,credentials,api key,access key,private key,cookie',
+    ),
+    text: 'Members of requests and headers that they keep as `***`: those with such a name or one that ends so, as `userPassword`. Case does not count, nor what stands between words: `api key` is `X-Api-Key` too. Replaces the default; `,` alone: none.',
+  }),
+  auditMaskPaths: take({
+    env: 'BPMN_RELAY_AUDIT_MASK_PATHS',
+    read: list,
+    default: [],
+    defaultText: 'none',
+    text: 'Places in requests that they keep as `***`, such as `$.message.card.number,$.message.items[*].iban,$.key`.',
+  }),
+  fileLogFolder: take(
+    optional(
+      'BPMN_RELAY_FILE_LOG_FOLDER',
+      'Folder of the file log: what calls through adapters with `--log-results` returned. Not set: `logs` in the data folder.',
+    ),
+  ),
+  fileLogMaxBytes: take({
+    env: 'BPMN_RELAY_FILE_LOG_MAX_BYTES',
+    read: integer(10_000, 2 ** 31),
+    default: 20 * 1024 * 1024,
+    text: 'Size of one file of the file log at most, bytes.',
+  }),
+  fileLogFiles: take({
+    env: 'BPMN_RELAY_FILE_LOG_FILES',
+    read: integer(1, 10_000),
+    default: 20,
+    text: 'Files of the file log a worker keeps at most; the oldest goes first.',
   }),
   logLevel: take<LogLevel>({
     env: 'BPMN_RELAY_LOG_LEVEL',

@@ -152,3 +152,10 @@ export function messageOf(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message || thrown.name
   return String(thrown)
 }
+
+/** The `code` of an error of Node.js, such as ENOENT. */
+export function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
+    ? thrown.code
+    : undefined
+}

@@ -1,4 +1,4 @@
-import { parse, stringify } from 'lossless-json'
+import { isLosslessNumber, parse, stringify } from 'lossless-json'
 
 /** Fewer digits than these always fit a double. */
 const LONG_NUMBER = /\d{16}/
@@ -9,6 +9,18 @@ const LONG_NUMBER = /\d{16}/
  */
 export function parseExact(json: string): unknown {
   return LONG_NUMBER.test(json) ? parse(json, undefined, numberOrBigint) : JSON.parse(json)
+}
+
+/**
+ * Like `JSON.parse`, but every number is an object that `stringifyExact` writes with the same characters.
+ * @throws SyntaxError
+ */
+export function parseVerbatim(json: string): unknown {
+  return parse(json, undefined, { onDuplicateKey: ({ newValue }) => newValue })
+}
+
+export function isVerbatimNumber(value: unknown): boolean {
+  return isLosslessNumber(value)
 }
 
 /** Like `JSON.stringify`; bigints become their digits. */

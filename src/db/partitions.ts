@@ -5,15 +5,30 @@ const DAYS_AHEAD = 7
 const PARTITION_LOCK = 4_771_902_003
 const DAY_MS = 24 * 60 * 60 * 1000
 
+/** A day partition of the audit log, from 00:00 UTC to 00:00 of the day after. */
+export interface AuditDay {
+  name: string
+  from: Date
+  to: Date
+}
+
+/** The days that the audit log has partitions of, the oldest first. */
+export async function auditDays(database: Pick<Database, 'query'>): Promise<AuditDay[]> {
+  const rows = await database.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+     WHERE inhparent = 'sys_audit_log'::regclass ORDER BY relname`,
+  )
+  return rows.flatMap(({ name }) => {
+    const [, year, month, day] = /^sys_audit_log_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? []
+    if (year === undefined) return []
+    const from = Date.parse(`${year}-${month}-${day}T00:00:00Z`)
+    return [{ name, from: new Date(from), to: new Date(from + DAY_MS) }]
+  })
+}
+
 /** Makes the audit log's day partitions from `from` (default: today, UTC) to a week ahead, where missing. */
 export async function ensureAuditPartitions(database: Database, from = new Date()): Promise<void> {
-  const existing = new Set(
-    (
-      await database.query<{ name: string }>(
-        `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'sys_audit_log'::regclass`,
-      )
-    ).map(({ name }) => name),
-  )
+  const existing = new Set((await auditDays(database)).map(({ name }) => name))
   const last = Math.max(Date.now(), from.getTime()) + DAYS_AHEAD * DAY_MS
   for (let time = startOfDay(from); time <= last; time += DAY_MS) {
     const name = partitionName(new Date(time))

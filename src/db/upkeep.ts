@@ -1,5 +1,6 @@
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
+import { type Repeating, repeating } from '../core/repeating.js'
 import type { Database } from './database.js'
 import { ensureAuditPartitions } from './partitions.js'
 
@@ -16,26 +17,15 @@ export interface UpkeepOptions {
 }
 
 /** Makes partitions ahead and forgets old ledger rows, once a minute, by one worker at a time. */
-export function startUpkeep(options: UpkeepOptions): { stop(): Promise<void> } {
-  const { database, log } = options
-  let running: Promise<void> = Promise.resolve()
-  const timer = setInterval(() => {
-    running = runUpkeep(options).catch((error: unknown) =>
-      log.warn('upkeep failed', { reason: messageOf(error) }),
-    )
-  }, EVERY_MS)
-  timer.unref()
-  return {
-    async stop() {
-      clearInterval(timer)
-      await running
+export function startUpkeep({ database, jobTimeoutMs, ledgerRetentionDays, log }: UpkeepOptions): Repeating {
+  return repeating(
+    EVERY_MS,
+    async () => {
+      await ensureAuditPartitions(database)
+      await sweepLedger(database, { jobTimeoutMs, ledgerRetentionDays })
     },
-  }
-
-  async function runUpkeep({ jobTimeoutMs, ledgerRetentionDays }: UpkeepOptions): Promise<void> {
-    await ensureAuditPartitions(database)
-    await sweepLedger(database, { jobTimeoutMs, ledgerRetentionDays })
-  }
+    (error) => log.warn('upkeep failed', { reason: messageOf(error) }),
+  )
 }
 
 /**

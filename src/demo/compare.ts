@@ -1,4 +1,4 @@
-import type { AuditEntry } from '../audit/audit-queries.js'
+import type { AuditEntry } from '../audit/audit-entry.js'
 import type { SlaSummary } from '../sla/sla-queries.js'
 import type { StoredMessage } from './read-back.js'
 

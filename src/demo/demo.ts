@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { NewAdapter } from '../adapters/adapter.js'
-import { auditEntries } from '../audit/audit-queries.js'
+import { auditPage } from '../audit/audit-queries.js'
 import { readConfig } from '../core/config.js'
 import { createLog } from '../core/log.js'
 import { packageRoot } from '../core/package-root.js'
@@ -75,6 +75,7 @@ export async function runDemo({ folder, signal, onProgress, onStep }: DemoOption
     const environment = environmentOf(stack.addresses)
     const config = readConfig({
       ...environment,
+      BPMN_RELAY_HTTP_PORT: process.env.BPMN_RELAY_HTTP_PORT ?? '0',
       BPMN_RELAY_LOG_LEVEL: process.env.BPMN_RELAY_LOG_LEVEL ?? 'warn',
     })
     const log = createLog({ level: config.logLevel, format: config.logFormat })
@@ -119,8 +120,8 @@ export async function runDemo({ folder, signal, onProgress, onStep }: DemoOption
     const tracesOf = async (adapter: string, messages: Traces['messages']): Promise<Traces> => ({
       adapter,
       messages,
-      calls: await auditEntries(database, { adapter, limit: 1000 }),
-      counters: await slaSummaries(database, { adapter, since }),
+      calls: (await auditPage(database, { adapter }, { limit: 1000 })).entries,
+      counters: await slaSummaries(database, config, { adapter, since }),
     })
     const traces = {
       kafka: await tracesOf(KAFKA.adapter, inKafka),

@@ -54,7 +54,7 @@ export interface WorkOptions {
 export interface JobWorker {
   /** Jobs in hand. */
   readonly inFlight: number
-  /** Milliseconds since the last poll that the engine answered, over the slowest type. */
+  /** Milliseconds since the last poll that the engine answered, over the slowest type; Infinity before the first. */
   lastPollAgeMs(): number
   /**
    * Takes no new jobs, gives back those that still arrive, and waits until all in hand are settled,

@@ -50,7 +50,7 @@ export class JobPoller implements JobWorker {
       1,
       Math.min(QUIET_ASK, Math.floor(options.maxInFlight / (2 * options.types.length))),
     )
-    for (const type of options.types) this.#lastPollAt.set(type, performance.now())
+    for (const type of options.types) this.#lastPollAt.set(type, Number.NEGATIVE_INFINITY)
     this.#loops = options.types.map((type) => this.#loop(type))
   }
 

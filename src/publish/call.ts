@@ -1,6 +1,6 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AuditRow, CallRecord } from '../audit/call-record.js'
-import { requestText } from '../audit/request-text.js'
+import type { Capture } from '../audit/capture.js'
 import type { Receipt } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import type { RelayError } from '../core/errors.js'
@@ -11,7 +11,7 @@ import type { InputReader, JobInput } from './job-input.js'
 import type { Outcome } from './outcome.js'
 
 /** Name of the one operation of service tasks in audit log and counters. */
-const OPERATION = 'publish'
+export const OPERATION = 'publish'
 
 /** One delivery of a job, and what has become known of it on its way. */
 export interface Call {
@@ -31,8 +31,16 @@ export interface Call {
   receipt?: Receipt
 }
 
-/** What an ended call leaves in Postgres. A hold is no call: it is only counted. */
-export function recordOf(call: Call, outcome: Outcome): CallRecord {
+/** What an ended call leaves behind. */
+export interface Traces {
+  /** In Postgres. */
+  record: CallRecord
+  /** In the file log; null where the adapter's switch is off. */
+  logged: AuditRow | null
+}
+
+/** A hold is no call: it is only counted. */
+export function tracesOf(call: Call, outcome: Outcome, capture: Capture): Traces {
   const { job, adapter } = call
   const durationMs = performance.now() - call.startedAt
   const sample: CounterSample = {
@@ -43,10 +51,15 @@ export function recordOf(call: Call, outcome: Outcome): CallRecord {
     durationMs,
   }
   const counted = adapter?.slaMonitoring === false ? null : sample
-  if (outcome.kind === 'held') return { audit: null, ledger: null, sample: counted, deadline: job.deadline }
+  if (outcome.kind === 'held') {
+    return { record: { audit: null, ledger: null, sample: counted, deadline: job.deadline }, logged: null }
+  }
   const receipt = outcome.kind === 'published' ? JSON.stringify(outcome.result) : null
-  return {
-    audit: adapter?.auditRequests === false ? null : auditRowOf(call, outcome, receipt, durationMs),
+  const isAudited = adapter?.auditRequests !== false
+  const isLogged = adapter?.logResults === true
+  const row = isAudited || isLogged ? auditRowOf(call, outcome, receipt, durationMs, capture) : null
+  const record: CallRecord = {
+    audit: isAudited ? row : null,
     ledger: {
       jobKey: job.key,
       processInstanceKey: job.processInstanceKey,
@@ -58,6 +71,7 @@ export function recordOf(call: Call, outcome: Outcome): CallRecord {
     sample: counted,
     deadline: job.deadline,
   }
+  return { record, logged: isLogged ? row : null }
 }
 
 /** Sent without acknowledgement: nobody knows that it arrived, so nothing may keep it from being sent again. */
@@ -70,6 +84,7 @@ function auditRowOf(
   outcome: Exclude<Outcome, { kind: 'held' }>,
   receipt: string | null,
   durationMs: number,
+  capture: Capture,
 ): AuditRow {
   const { job, adapter, input } = call
   const error = 'error' in outcome ? outcome.error : null
@@ -92,7 +107,7 @@ function auditRowOf(
     processVersion: job.processVersion,
     elementId: job.elementId,
     jobKey: job.key,
-    request: requestOf(call),
+    request: requestOf(call, capture),
     response: receipt ?? JSON.stringify('error' in outcome ? spoken(outcome.error) : outcome.result),
   }
 }
@@ -101,11 +116,11 @@ function spoken({ code, message }: RelayError): { code: string; description: str
   return { code, description: message }
 }
 
-function requestOf({ reader, driver }: Call): string | null {
+function requestOf({ reader, driver }: Call, capture: Capture): string | null {
   const members: [string, string][] = []
   for (const name of ['topic', ...driver.inputs]) {
     const raw = reader.peek(name)
     if (raw !== undefined) members.push([name, raw])
   }
-  return requestText(members, reader.peek('message'))
+  return capture(members, reader.peek('message'))
 }

@@ -1,6 +1,7 @@
 import type { Receipt } from '../brokers/broker.js'
 import { RelayError } from '../core/errors.js'
 import type { Job, Settlement } from '../engine/engine.js'
+import type { CallAction } from '../sla/worker-stats.js'
 import type { ErrorInfo, TaskExpressions, Verdict } from './expressions.js'
 
 /** How a publish ended. */
@@ -47,6 +48,22 @@ export function storedResult(text: string): PublishResult {
 
 export function failureOf(error: RelayError): Outcome {
   return { kind: error.outcome, error }
+}
+
+/** An outcome as the worker counts it. */
+export function actionOf(outcome: Outcome): CallAction {
+  switch (outcome.kind) {
+    case 'published':
+      return outcome.repeated ? 'repeated' : 'completed'
+    case 'skipped':
+      return 'completed'
+    case 'rejected':
+    case 'failed':
+    case 'held':
+      return outcome.kind
+    default:
+      return outcome satisfies never
+  }
 }
 
 /** What an outcome's settlement depends on besides the job. */

@@ -1,19 +1,30 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AdapterDirectory } from '../adapters/directory.js'
 import { DROPPED } from '../adapters/serialization/serializer.js'
+import type { Capture } from '../audit/capture.js'
+import type { FileLog } from '../audit/file-log.js'
 import type { Recorder } from '../audit/recorder.js'
 import type { Connections, LiveConnection } from '../brokers/connections.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import { RelayError, toRelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import type { Engine, Job } from '../engine/engine.js'
-import { type Call, recordOf } from './call.js'
+import type { WorkerStats } from '../sla/worker-stats.js'
+import { type Call, OPERATION, tracesOf } from './call.js'
 import { NO_EXPRESSIONS, taskExpressions } from './expressions.js'
-import { Holds } from './holds.js'
+import type { Holds } from './holds.js'
 import { defaultRequestId, InputReader, parseJobInput, requestIdOf, retryBackOffOf } from './job-input.js'
 import { type EarlierPublish, fingerprintOf, type Ledger } from './ledger.js'
 import { outboundMessage } from './outbound-message.js'
-import { failureOf, type Outcome, resultOf, settlementOf, skippedResult, storedResult } from './outcome.js'
+import {
+  actionOf,
+  failureOf,
+  type Outcome,
+  resultOf,
+  settlementOf,
+  skippedResult,
+  storedResult,
+} from './outcome.js'
 
 export interface PublishDependencies {
   engine: Engine
@@ -21,12 +32,16 @@ export interface PublishDependencies {
   connections: Connections
   ledger: Ledger
   recorder: Recorder
+  fileLog: FileLog
+  capture: Capture
   /** Driver of each task type, aliases included. */
   driverOf: (taskType: string) => RegisteredDriver
   /** Sends an unanswering broker may keep; further jobs for it wait. */
   unansweredShare: number
   /** How long the engine leaves a job to this worker, milliseconds. */
   jobTimeoutMs: number
+  holds: Holds
+  stats: WorkerStats
   log: Log
 }
 
@@ -40,8 +55,8 @@ const POLL_MS = 1000
  * settle: what the engine is told is already durable.
  */
 export function createPublisher(dependencies: PublishDependencies): (job: Job) => Promise<void> {
-  const { engine, directory, connections, ledger, recorder, unansweredShare, log } = dependencies
-  const holds = new Holds()
+  const { engine, directory, connections, ledger, recorder, fileLog, unansweredShare, holds, stats, log } =
+    dependencies
 
   return async function publishJob(job) {
     const call: Call = {
@@ -54,15 +69,19 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
       expressions: NO_EXPRESSIONS,
       attempt: 1,
     }
+    stats.activated(job.type)
     try {
       // Asked first of all: it also tells that Postgres is there, and nothing is published while it is not.
       const earlier = await ledger.find(job)
       call.attempt = earlier.attempts + 1
       const outcome = await outcomeOf(call, earlier)
+      stats.ended(call.adapter?.name, OPERATION, actionOf(outcome), performance.now() - call.startedAt)
       await record(call, outcome)
       await settle(call, outcome)
     } catch (error) {
       await giveBack(call, toRelayError(error))
+    } finally {
+      stats.handled(job.type)
     }
   }
 
@@ -102,7 +121,9 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
 
   async function record(call: Call, outcome: Outcome): Promise<void> {
     if (outcome.kind === 'published' && outcome.repeated) return
-    const written = recorder.write(recordOf(call, outcome))
+    const { record: traces, logged } = tracesOf(call, outcome, dependencies.capture)
+    if (logged) fileLog.write(logged)
+    const written = recorder.write(traces)
     // A hold must not wait for anything; that one may go uncounted while Postgres is away is its only risk.
     if (outcome.kind === 'held') written.catch(() => undefined)
     else await written
@@ -126,6 +147,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
     const settlement = settlementOf(outcome, job, { requestId, retryBackOffMs, holdMs, expressions })
     if (late && settlement.kind !== 'complete') return
     const answer = await engine.settle(job, settlement)
+    stats.settled(settlement.kind, answer)
     if (answer === 'unanswered')
       log.warn('the engine did not answer; it will hand the job out again', { requestId, jobKey: job.key })
     // Not after a BPMN error: where nothing catches it the engine hands the job out again, however much later.

@@ -1,4 +1,5 @@
 import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { codeOf } from '../core/errors.js'
 import { pause } from '../core/time-limit.js'
 
 const REFRESH_MS = 10_000
@@ -33,7 +34,7 @@ async function claim(file: string): Promise<boolean> {
     await writeFile(file, String(process.pid), { flag: 'wx' })
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    if (codeOf(error) === 'EEXIST') return false
     throw error
   }
 }
@@ -53,6 +54,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return codeOf(error) === 'EPERM'
   }
 }

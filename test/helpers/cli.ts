@@ -36,6 +36,7 @@ export async function commandLine(t: TestContext): Promise<CommandLine> {
         HOME: process.env.HOME,
         DATABASE_URL: databaseUrl,
         BPMN_RELAY_MASTER_KEY: masterKey,
+        BPMN_RELAY_HTTP_PORT: 'off',
         ...env,
       },
     })

@@ -25,7 +25,7 @@ export interface WorkerProcess {
 /** Starts a worker; resolves once it takes jobs. It is killed at the end of the test at the latest. */
 export async function startWorker(t: TestContext, env: Record<string, string>): Promise<WorkerProcess> {
   const child = spawn(process.execPath, [...programArguments(), 'start'], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, BPMN_RELAY_HTTP_PORT: 'off', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const killWithParent = () => child.kill('SIGKILL')

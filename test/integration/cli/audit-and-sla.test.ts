@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { AuditRow } from '../../../src/audit/call-record.js'
 import { createRecorder } from '../../../src/audit/recorder.js'
 import { silentLog } from '../../../src/core/log.js'
 import { openDatabase } from '../../../src/db/database.js'
-import { type CommandLine, commandLine, ok } from '../../helpers/cli.js'
+import { type CommandLine, commandLine, ok, refused } from '../../helpers/cli.js'
 
 describe('audit and sla', () => {
   it('list the calls that pass the filter, the newest first, as a JSON object a line', async (t) => {
@@ -36,12 +39,37 @@ describe('audit and sla', () => {
     assert.match(await ok(cli, ['audit', 'list', '--until', '1h']), /No calls match/)
   })
 
-  it('show no more calls than the limit, and say so', async (t) => {
+  it('show one page after the other, each telling where the next begins', async (t) => {
     const cli = await commandLine(t)
-    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b' }])
-    const { stdout, stderr } = await cli.run(['audit', 'list', '--limit', '1', '--json'])
-    assert.equal(JSON.parse(stdout).requestId, 'b')
-    assert.match(stderr, /Only the newest 1/)
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b' }, { requestId: 'c' }])
+    const first = await cli.run(['audit', 'list', '--limit', '2', '--json', '--total'])
+    assert.equal(idsOf(first.stdout), 'c b')
+    assert.match(first.stderr, /^3 calls match/m)
+    const [, place = ''] = /--page (\S+) shows them/.exec(first.stderr) ?? []
+    const second = await cli.run(['audit', 'list', '--limit', '2', '--json', '--page', place])
+    assert.equal(idsOf(second.stdout), 'a')
+    assert.doesNotMatch(second.stderr, /--page/)
+  })
+
+  it('refuse a place that no page told, and a text without a time from which on to look', async (t) => {
+    const cli = await commandLine(t)
+    await refused(cli, ['audit', 'list', '--page', 'two'], 1, /INPUT_INVALID/, /"two"/)
+    await refused(cli, ['audit', 'list', '--text', 'order'], 1, /INPUT_INVALID/, /--since/)
+  })
+
+  it('export all calls that match to a file, and not over one that is there', async (t) => {
+    const cli = await commandLine(t)
+    const folder = await mkdtemp(path.join(tmpdir(), 'audit-export-'))
+    t.after(() => rm(folder, { recursive: true }))
+    const file = path.join(folder, 'failed.csv')
+    await recordCalls(t, cli, [{ requestId: 'a' }, { requestId: 'b', status: 'failed', errorText: 'so' }])
+    const command = ['audit', 'export', '--status', 'failed', '--format', 'csv', '--output', file]
+    await ok(cli, command)
+    const [header, line, ...rest] = (await readFile(file, 'utf8')).split('\r\n')
+    assert.match(header ?? '', /^id,at,requestId,/)
+    assert.match(line ?? '', /,b,job,publish,/)
+    assert.deepEqual(rest, [''])
+    await refused(cli, command, 1, /INPUT_INVALID/, /failed\.csv/)
   })
 
   it('keep text from outside from commanding the terminal', async (t) => {
@@ -74,7 +102,32 @@ describe('audit and sla', () => {
     assert.ok(row.p50Ms >= 20 && row.p50Ms <= 20 * Math.SQRT2, `p50 is ${row.p50Ms}`)
     assert.equal(row.p99Ms, 60)
   })
+
+  it('show the counters of one process as they went on over time', async (t) => {
+    const cli = await commandLine(t)
+    await recordCalls(t, cli, [{}, { status: 'failed' }])
+    const show = ['sla', 'show', '--since', '2h', '--step', '1h', '--json', '--process']
+    const { step, points } = JSON.parse(await ok(cli, [...show, 'order-published']))
+    assert.equal(step, '1h')
+    const counted = (all: { calls: number; errors: number }[]) =>
+      all.flatMap(({ calls, errors }) => (calls > 0 ? [[calls, errors]] : []))
+    assert.deepEqual(counted(points), [[2, 1]])
+    assert.deepEqual(counted(JSON.parse(await ok(cli, [...show, 'another'])).points), [])
+  })
+
+  it('refuse a time that ends before it begins', async (t) => {
+    const cli = await commandLine(t)
+    await refused(cli, ['sla', 'show', '--since', '1h', '--until', '2h'], 1, /--until is not after --since/)
+  })
 })
+
+function idsOf(lines: string): string {
+  return lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).requestId)
+    .join(' ')
+}
 
 /** Calls as a worker records them, one after another. */
 async function recordCalls(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { AuditEntry } from '../../../src/audit/audit-queries.js'
+import type { AuditEntry } from '../../../src/audit/audit-entry.js'
 import { differences, type Traces } from '../../../src/demo/compare.js'
 import type { SlaSummary } from '../../../src/sla/sla-queries.js'
 

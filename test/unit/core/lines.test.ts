@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
-import { linesOf } from '../../../src/cli/lines.js'
+import { linesOf } from '../../../src/core/lines.js'
 
 async function lines(...chunks: (string | Buffer)[]): Promise<string[]> {
   const found: string[] = []

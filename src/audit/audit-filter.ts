@@ -1,0 +1,120 @@
+import { validate as isUuid } from 'uuid'
+import { RelayError } from '../core/errors.js'
+import type { AuditRow, AuditStatus } from './call-record.js'
+
+/** What a row must have; rows must pass all that is given. */
+export interface AuditFilter {
+  /** Id or name; a name also finds the rows of a deleted adapter. */
+  adapter?: string | undefined
+  kind?: string | undefined
+  source?: AuditRow['source'] | undefined
+  operation?: string | undefined
+  status?: AuditStatus | undefined
+  errorCode?: string | undefined
+  topic?: string | undefined
+  requestId?: string | undefined
+  /** Decimal text, as is `jobKey`: keys are 64 bit. */
+  processInstanceKey?: string | undefined
+  processId?: string | undefined
+  elementId?: string | undefined
+  jobKey?: string | undefined
+  actor?: string | undefined
+  /** From this moment on. */
+  since?: Date | undefined
+  /** Before this moment. */
+  until?: Date | undefined
+  /** Stands somewhere in request or response, in upper or lower case. Only together with `since`. */
+  text?: string | undefined
+}
+
+/** The columns that `sys_audit_log_facets` indexes, in the order of its parameters. */
+const FACETS = [
+  'adapter_id',
+  'adapter_name',
+  'adapter_kind',
+  'source',
+  'operation',
+  'status',
+  'error_code',
+  'destination',
+  'process_id',
+  'element_id',
+  'actor',
+] as const
+
+type Facet = (typeof FACETS)[number]
+
+/** A filter as SQL over `sys_audit_log AS entry`, apart from its time range. */
+export interface Conditions {
+  /** A condition each, for `AND`. */
+  sql: string[]
+  /** Of the parameters, the first of which is `$1`. */
+  values: unknown[]
+  /** The same without what only helps an index: what the planner estimates rows from. */
+  plain: string[]
+  /** Whether it names a key that few rows have. */
+  isByKey: boolean
+  /** Whether it names a value that any number of rows may have. */
+  isByFacet: boolean
+  /** Whether rows must be read to decide. */
+  isByText: boolean
+}
+
+/** @throws RelayError INPUT_INVALID */
+export function conditionsOf(filter: AuditFilter): Conditions {
+  const { adapter, since, text } = filter
+  if (text !== undefined && since === undefined) {
+    throw new RelayError(
+      'INPUT_INVALID',
+      'a search for text reads every row of its time range: say from when on, e.g. --since 1d',
+    )
+  }
+  const values: unknown[] = []
+  const parameter = (value: unknown) => `$${values.push(value)}`
+
+  const facets: [Facet, string | undefined][] = [
+    [adapter !== undefined && isUuid(adapter) ? 'adapter_id' : 'adapter_name', adapter],
+    ['adapter_kind', filter.kind],
+    ['source', filter.source],
+    ['operation', filter.operation],
+    ['status', filter.status],
+    ['error_code', filter.errorCode],
+    ['destination', filter.topic],
+    ['process_id', filter.processId],
+    ['element_id', filter.elementId],
+    ['actor', filter.actor],
+  ]
+  const plain: string[] = []
+  const hashes: string[] = []
+  for (const [column, value] of facets) {
+    if (value === undefined) continue
+    const given = parameter(column === 'adapter_id' ? value.toLowerCase() : value)
+    plain.push(`entry.${column} = ${given}${column === 'adapter_id' ? '::text::uuid' : ''}`)
+    hashes.push(`hashtext('${column}:' || ${given})`)
+  }
+
+  const keys: [column: string, value: string | undefined, type: string][] = [
+    ['request_id', filter.requestId, 'text'],
+    ['process_instance_key', filter.processInstanceKey, 'bigint'],
+    ['job_key', filter.jobKey, 'bigint'],
+  ]
+  const given = keys.filter(([, value]) => value !== undefined)
+  for (const [column, value, type] of given) plain.push(`entry.${column} = ${parameter(value)}::${type}`)
+
+  if (text !== undefined) {
+    const pattern = parameter(`%${text.replaceAll(/[\\%_]/g, '\\$&')}%`)
+    plain.push(`(entry.request ILIKE ${pattern} OR entry.response ILIKE ${pattern})`)
+  }
+  const isByFacet = hashes.length > 0
+  const isByKey = given.length > 0
+  const indexed = `sys_audit_log_facets(${FACETS.map((column) => `entry.${column}`).join(', ')}) @> ARRAY[${hashes.join(', ')}]`
+  return {
+    // By a key few rows are left; the index of facets could only mislead the planner.
+    sql: isByFacet && !isByKey ? [indexed, ...plain] : plain,
+    values,
+    plain,
+    isByKey,
+    isByFacet,
+    isByText: text !== undefined,
+  }
+}

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { exportedAudit } from '../../../src/audit/audit-export.js'
+import type { AuditFilter } from '../../../src/audit/audit-filter.js'
+import { auditPage, auditPages, auditTotal } from '../../../src/audit/audit-queries.js'
+import type { Database } from '../../../src/db/database.js'
+import { ensureAuditPartitions } from '../../../src/db/partitions.js'
+import { type AuditColumns, insertAuditRows } from '../../helpers/audit-rows.js'
+import { migratedDatabase } from '../../helpers/migrated-database.js'
+
+const DAY_MS = 86_400_000
+const ADAPTER_ID = '0190a0b0-0000-7000-8000-00000000000a'
+
+const FILTERS: [AuditFilter, AuditColumns][] = [
+  [{ adapter: 'news' }, { adapter_name: 'news' }],
+  [{ adapter: ADAPTER_ID.toUpperCase() }, { adapter_id: ADAPTER_ID }],
+  [{ kind: 'rocketmq' }, { adapter_kind: 'rocketmq' }],
+  [{ source: 'admin' }, { source: 'admin' }],
+  [{ operation: 'topic.create' }, { operation: 'topic.create' }],
+  [{ status: 'failed' }, { status: 'failed' }],
+  [{ errorCode: 'TOPIC_UNKNOWN' }, { error_code: 'TOPIC_UNKNOWN' }],
+  [{ topic: 'invoices' }, { destination: 'invoices' }],
+  [{ requestId: 'the one' }, { request_id: 'the one' }],
+  [{ processInstanceKey: '9223372036854775807' }, { process_instance_key: '9223372036854775807' }],
+  [{ processId: 'billing' }, { process_id: 'billing' }],
+  [{ elementId: 'send' }, { element_id: 'send' }],
+  [{ jobKey: '9223372036854775806' }, { job_key: '9223372036854775806' }],
+  [{ actor: 'alice' }, { actor: 'alice' }],
+  [{ since: new Date(0), text: '100%_ORDER\\' }, { request: '{"a":"100%_order\\"}' }],
+  [{ since: new Date(0), text: 'refused' }, { response: 'It was refused.' }],
+]
+
+describe('a page of the audit log', () => {
+  for (const [filter, columns] of FILTERS) {
+    it(`has the rows with the ${Object.keys(filter).join(' and ')} asked for, and no others`, async (t) => {
+      const database = await logOf(t, [{}, columns, {}])
+      const { entries, next } = await auditPage(database, filter, { limit: 10 })
+      assert.deepEqual([entries.map(({ id }) => id), next], [['2'], null])
+    })
+  }
+
+  it('has only rows that pass the whole filter', async (t) => {
+    const database = await logOf(t, [
+      { status: 'failed', adapter_name: 'news' },
+      { status: 'failed', adapter_name: 'news', destination: 'invoices' },
+      { adapter_name: 'news', destination: 'invoices' },
+    ])
+    const filter: AuditFilter = { status: 'failed', adapter: 'news', topic: 'invoices' }
+    assert.deepEqual(await idsOf(database, filter), ['2'])
+  })
+
+  it('begins at `since` and ends before `until`', async (t) => {
+    const noon = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS / 2
+    const rows = [-1, 0, 1, 2].map((ms) => ({ at: new Date(noon + ms) }))
+    const database = await logOf(t, rows)
+    const filter = { since: new Date(noon), until: new Date(noon + 2) }
+    assert.deepEqual(await idsOf(database, filter), ['3', '2'])
+  })
+
+  it('shows the newest row first, whatever order they were written in', async (t) => {
+    const [a, b, c] = [3, 1, 2].map((days) => ({
+      at: new Date(Date.now() - days * DAY_MS),
+      status: 'failed',
+    }))
+    const database = await logOf(t, [a ?? {}, b ?? {}, c ?? {}])
+    assert.deepEqual(await idsOf(database, { status: 'failed' }), ['2', '3', '1'])
+    assert.deepEqual(await idsOf(database, {}), ['2', '3', '1'])
+  })
+})
+
+describe('pages one after the other', () => {
+  it('show each row once and leave none out, also of one moment and over days', async (t) => {
+    const at = Date.now() - 2000
+    const rows = Array.from({ length: 40 }, (_, n) => ({
+      at: new Date(at - Math.floor(n / 5) * DAY_MS),
+      status: n % 2 ? 'failed' : 'published',
+      process_instance_key: n % 4,
+    }))
+    const database = await logOf(t, rows)
+    const everything = await idsOf(database, {})
+    assert.equal(new Set(everything).size, 40)
+    for (const filter of [{}, { status: 'failed' }, { processInstanceKey: '3' }] satisfies AuditFilter[]) {
+      const paged: string[] = []
+      for await (const page of auditPages(database, filter, 3)) paged.push(...page.map(({ id }) => id))
+      assert.deepEqual(paged, await idsOf(database, filter))
+    }
+  })
+
+  it('do not move when rows are added in the meantime', async (t) => {
+    const database = await logOf(t, [{}, {}, {}, {}])
+    const { next } = await auditPage(database, {}, { limit: 2 })
+    await insertAuditRows(database, [{}, {}])
+    const { entries } = await auditPage(database, {}, { limit: 2, after: next ?? assert.fail() })
+    assert.deepEqual(
+      entries.map(({ id }) => id),
+      ['2', '1'],
+    )
+  })
+
+  it('begin at no place but one that a page told', async (t) => {
+    const database = await logOf(t, [])
+    for (const after of ['', '5', '2026-01-31T08:00:00.000000Z_', '2026-99-31T08:00:00.000000Z_1']) {
+      await assert.rejects(auditPage(database, {}, { limit: 1, after }), { code: 'INPUT_INVALID' })
+    }
+  })
+})
+
+describe('a value that few rows have', () => {
+  it('is found by an index in each day, without reading the rows that lack it', async (t) => {
+    const database = await logOf(t, [])
+    await insertMany(database, 30_000)
+    const read: number[] = []
+    const watched: Pick<Database, 'query'> = {
+      async query(text, values) {
+        if (/FROM sys_audit_log/.test(text)) read.push(await rowsRead(database, text, values))
+        return await database.query(text, values)
+      },
+    }
+    const { entries } = await auditPage(watched, { topic: 'rare' }, { limit: 50 })
+    assert.equal(entries.length, 3)
+    assert.ok(Math.max(...read) < 5000, `one statement read ${Math.max(...read)} rows`)
+  })
+})
+
+describe('the total', () => {
+  it('of few rows is counted', async (t) => {
+    const rows = Array.from({ length: 12 }, (_, n) => ({
+      status: n % 3 ? 'published' : 'failed',
+      job_key: n % 2,
+    }))
+    const database = await logOf(t, rows)
+    assert.deepEqual(await auditTotal(database, { jobKey: '1' }), { rows: 6, isExact: true })
+    assert.deepEqual(await auditTotal(database, { status: 'failed' }), { rows: 4, isExact: true })
+  })
+
+  it('of many rows is about right, without counting', async (t) => {
+    const database = await logOf(t, [])
+    await insertMany(database, 20_000)
+    const { rows, isExact } = (await auditTotal(database, { status: 'published' })) ?? assert.fail()
+    assert.equal(isExact, false)
+    assert.ok(rows > 15_000 && rows < 25_000, `${rows} instead of 20,000`)
+  })
+
+  it('is not known of a text', async (t) => {
+    assert.equal(await auditTotal(await logOf(t, []), { text: 'x', since: new Date(0) }), undefined)
+  })
+})
+
+describe('an export', () => {
+  it('as CSV quotes what needs it and lets no text become a formula', async (t) => {
+    const database = await logOf(t, [{ error_text: '=1+1, "so"', destination: '@x', response: 'two\nlines' }])
+    const text = await textOf(exportedAudit(database, {}, 'csv'))
+    assert.ok(text.includes(`,"'=1+1, ""so""",`))
+    assert.ok(text.includes(`,'@x,`))
+    assert.ok(text.endsWith(`,"two\nlines"\r\n`))
+  })
+
+  it('as NDJSON has all digits and an object a line', async (t) => {
+    const database = await logOf(t, [{ job_key: '9223372036854775807' }, {}])
+    const lines = (await textOf(exportedAudit(database, {}, 'ndjson'))).trim().split('\n')
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line).jobKey),
+      [null, '9223372036854775807'],
+    )
+  })
+})
+
+/** An audit log with these rows, numbered from 1; those without a time are of now, in their order. */
+async function logOf(t: TestContext, rows: readonly AuditColumns[]): Promise<Database> {
+  const database = await migratedDatabase(t)
+  await ensureAuditPartitions(database, new Date(Date.now() - 10 * DAY_MS))
+  await insertAuditRows(database, rows)
+  return database
+}
+
+/** Rows 5 s apart from two days ago on, one in 10,000 of them to the topic `rare`. */
+async function insertMany(database: Database, rows: number): Promise<void> {
+  await database.query(
+    `INSERT INTO sys_audit_log (at, request_id, source, operation, status, duration_ms, destination)
+     SELECT $1::timestamptz + n * interval '5 s', 'r' || n, 'job', 'publish', 'published', 1,
+       CASE WHEN n % 10000 = 9 THEN 'rare' ELSE 'topic-' || n % 50 END FROM generate_series(1, $2::int) n`,
+    [new Date(Date.now() - 2 * DAY_MS), rows],
+  )
+  await database.query('ANALYZE sys_audit_log')
+}
+
+async function idsOf(database: Database, filter: AuditFilter): Promise<string[]> {
+  const { entries } = await auditPage(database, filter, { limit: 1000 })
+  return entries.map(({ id }) => id)
+}
+
+async function textOf(parts: AsyncIterable<string>): Promise<string> {
+  let text = ''
+  for await (const part of parts) text += part
+  return text
+}
+
+/** The rows that the scans of a statement gave or threw away. */
+async function rowsRead(database: Database, text: string, values: unknown[] | undefined): Promise<number> {
+  const lines = await database.query<{ 'QUERY PLAN': string }>(`EXPLAIN (ANALYZE, COSTS OFF) ${text}`, values)
+  let rows = 0
+  for (const { 'QUERY PLAN': line } of lines) {
+    const [, scanned] = / Scan .*rows=([\d.]+)/.exec(line) ?? []
+    const [, removed] = /Rows Removed by Filter: (\d+)/.exec(line) ?? []
+    rows += Number(scanned ?? 0) + Number(removed ?? 0)
+  }
+  return rows
+}
