@@ -15,6 +15,8 @@ export class RateLimit {
   /** The same for those sent away: at the pace of the limit, so that they come as turns become free. */
   #nextReturn = 0
   #waiting = 0
+  /** Resolves with the turn given out last. */
+  #last: Promise<void> = Promise.resolve()
 
   constructor(perSecond: number) {
     this.#perSecond = perSecond
@@ -38,9 +40,11 @@ export class RateLimit {
     const waitMs = turn - now
     if (waitMs > patienceMs || (waitMs > TIMER_MS && this.#waiting >= places)) throw this.#refusal(now)
     this.#nextTurn = turn + this.#paceMs
-    if (waitMs <= TIMER_MS) return
+    if (waitMs <= TIMER_MS && this.#waiting === 0) return
     this.#waiting++
-    await pause(waitMs)
+    // One timer after the other: of several that are due together, the later may fire first.
+    this.#last = this.#last.then(() => pause(turn - performance.now()))
+    await this.#last
     this.#waiting--
   }
 
