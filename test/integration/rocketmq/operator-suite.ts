@@ -187,7 +187,12 @@ export function describeOperator(
       const times: number[] = []
       for (const body of ['1', '2', '3', '4']) {
         await connection.publish(message(topic, body))
-        times.push((await operator.queryMessages?.({ topic, max: 1 }))?.[0]?.storedAt ?? 0)
+        // Brokers take a moment to enter it in its queue.
+        const newest = await waitFor('the message', async () => {
+          const [found] = (await operator.queryMessages?.({ topic, max: 1 })) ?? []
+          return found?.value.toString() === body && found
+        })
+        times.push(newest.storedAt)
         await waitFor('the clock to go on', () => Date.now() > (times.at(-1) ?? 0))
       }
       const bodies = async (query: { since?: number | undefined; until?: number | undefined; max: number }) =>
