@@ -72,6 +72,7 @@ export class KafkaConnection implements BrokerConnection {
       if (refusal) return reject(refusal)
       const now = performance.now()
       const times = {
+        since: now,
         deadline: now + this.publishBudgetMs - 2 * SWEEP_MS,
         retryUntil: now + this.#retryMs,
         flushAt: now + this.#settings.flush.intervalMs,

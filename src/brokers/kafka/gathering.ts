@@ -65,9 +65,12 @@ export class Gathering {
     return taken
   }
 
-  takeAll(): Pending[] {
-    this.#bytes = 0
-    return this.#waiting.splice(0)
+  /** Takes all that came at this time or before, on the clock of `performance.now()`. */
+  takeOlder(time: number): Pending[] {
+    const older = this.#waiting.findIndex(({ since }) => since > time)
+    const taken = this.#waiting.splice(0, older < 0 ? this.#waiting.length : older)
+    for (const pending of taken) this.#bytes -= pending.bytes
+    return taken
   }
 
   /** Keeps later sends below what turned out too large together. */

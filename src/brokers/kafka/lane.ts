@@ -95,7 +95,8 @@ export class Lane implements BatchSource {
       const isSentBefore = this.#inDoubt !== undefined || this.#again.length > 0
       if (!isSentBefore && this.#waiting.count === 0) break
       if (!isSentBefore && !this.#context.isClosing()) await this.#waiting.due()
-      await this.#settle(await this.#send())
+      const start = performance.now()
+      await this.#settle(await this.#send(), start)
     }
     this.#isRunning = false
   }
@@ -114,12 +115,12 @@ export class Lane implements BatchSource {
     return { kind: 'unsent', error: new RelayError('BROKER_UNAVAILABLE', `${this.#name} has no leader`) }
   }
 
-  #settle(sent: Sent): Promise<void> | void {
+  #settle(sent: Sent, start: number): Promise<void> | void {
     switch (sent.kind) {
       case 'nothing':
         return
       case 'unsent':
-        return this.#unsent(sent.error)
+        return this.#unsent(sent.error, start)
       case 'unencodable':
         return this.#reject(sent.batch, sent.error)
       case 'unanswered': {
@@ -244,23 +245,24 @@ export class Lane implements BatchSource {
   }
 
   /** Nothing was sent, as there is no producer id, or no leader known and in reach: the cluster may have named another by now. */
-  async #unsent(error: RelayError): Promise<void> {
-    if (this.#numbering === undefined) return this.#clusterAway(error)
+  async #unsent(error: RelayError, start: number): Promise<void> {
+    if (this.#numbering === undefined) return this.#clusterAway(error, start)
     try {
       await this.#context.topics.lookup(this.topic)
     } catch (thrown) {
-      return this.#clusterAway(toRelayError(thrown))
+      return this.#clusterAway(toRelayError(thrown), start)
     }
     if (!this.#inDoubt && this.#again.length === 0) this.#again.push(this.#fresh(Number.POSITIVE_INFINITY))
     await this.#retry(this.#inDoubt?.pendings ?? this.#again[0] ?? [], error)
   }
 
   /**
-   * What was never sent fails at once. What was sent without an answer is kept: it may have arrived, and failing it
-   * would only have it sent again later, out of order.
+   * What was never sent fails at once, unless it came after the attempt had begun: the next may find the cluster back.
+   * What was sent without an answer is kept: it may have arrived, and failing it would only have it sent again later,
+   * out of order.
    */
-  async #clusterAway(error: RelayError): Promise<void> {
-    rejectAll(this.#waiting.takeAll(), error)
+  async #clusterAway(error: RelayError, start: number): Promise<void> {
+    rejectAll(this.#waiting.takeOlder(start), error)
     const sentBefore = [...(this.#inDoubt?.pendings ?? []), ...this.#again.flat()]
     if (!error.retryable) rejectAll(sentBefore, error)
     else if (sentBefore.length > 0) await this.#retry(sentBefore, error)

@@ -6,6 +6,8 @@ export class Pending {
   readonly message: OutboundMessage
   /** Size as a record, rounded up. */
   readonly bytes: number
+  /** `performance.now()` at which it came. */
+  readonly since: number
   /** `performance.now()` at which the publisher is told that it failed, whatever is still going on. */
   readonly deadline: number
   /** `performance.now()` until which it may be sent once more. */
@@ -20,13 +22,14 @@ export class Pending {
 
   constructor(
     message: OutboundMessage,
-    times: Pick<Pending, 'deadline' | 'retryUntil' | 'flushAt'>,
+    times: Pick<Pending, 'since' | 'deadline' | 'retryUntil' | 'flushAt'>,
     registry: Set<Pending>,
     resolve: (receipt: Receipt) => void,
     reject: (error: Error) => void,
   ) {
     this.message = message
     this.bytes = maxRecordBytes(message)
+    this.since = times.since
     this.deadline = times.deadline
     this.retryUntil = times.retryUntil
     this.flushAt = times.flushAt
