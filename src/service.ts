@@ -6,6 +6,7 @@ import { createCapture } from './audit/capture.js'
 import { createFileLog } from './audit/file-log.js'
 import { fileLogFolder } from './audit/file-log-files.js'
 import { createRecorder } from './audit/recorder.js'
+import { startAuditRetention } from './audit/retention.js'
 import { Connections } from './brokers/connections.js'
 import { brokerDrivers, type DriverRegistry, type RegisteredDriver } from './brokers/registry.js'
 import type { Config } from './core/config.js'
@@ -115,6 +116,8 @@ export async function startService(
 
     const upkeep = startUpkeep({ database, ...config, log })
     closers.push(() => upkeep.stop())
+    const retention = startAuditRetention({ database, ...config, log })
+    closers.push(() => retention.stop())
     const rollUp = startRollUp({ database, kept: config, log })
     closers.push(() => rollUp.stop())
 

@@ -7,6 +7,7 @@ import { createSerializers } from '../adapters/serialization/serializers.js'
 import type { AdapterStore } from '../adapters/store.js'
 import { type AdminAction, recordAdminActions } from '../audit/admin-actions.js'
 import type { Capture } from '../audit/capture.js'
+import type { Operation } from '../audit/operations.js'
 import { Connections, type LiveConnection, settingsHash } from '../brokers/connections.js'
 import { type BrokerOperator, type Capability, capabilityOf } from '../brokers/operator.js'
 import { type DriverRegistry, driverOf, type RegisteredDriver } from '../brokers/registry.js'
@@ -30,8 +31,7 @@ export interface AdminContext {
 
 /** What is about to be done, for the audit log. */
 export interface Deed {
-  /** Such as `topic.create`. */
-  operation: string
+  operation: Operation
   /** Topic, consumer group or the like. */
   destination: string | null
   /** With which arguments; no secrets. */

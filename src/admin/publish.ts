@@ -126,7 +126,7 @@ type AdminRow = Omit<AdminAction, 'actor' | 'adapterId' | 'adapterName' | 'adapt
 function rowOf(message: AdminMessage, ended: Ended, durationMs: number, capture: Capture): AdminRow {
   const row = {
     requestId: ended.requestId,
-    operation: 'publish',
+    operation: 'publish' as const,
     destination: message.topic,
     durationMs,
     request: requestOf(message, capture),

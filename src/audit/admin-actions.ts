@@ -7,6 +7,7 @@ export interface AdminAction
   extends Pick<
     AuditRow,
     | 'requestId'
+    | 'operation'
     | 'adapterId'
     | 'adapterName'
     | 'adapterKind'
@@ -18,8 +19,6 @@ export interface AdminAction
     | 'durationMs'
     | 'request'
   > {
-  /** Such as `topic.create`. */
-  operation: string
   /** Who did it. */
   actor: string
 }

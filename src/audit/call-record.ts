@@ -1,4 +1,5 @@
 import type { CounterSample } from '../sla/counters.js'
+import type { Operation } from './operations.js'
 
 /** `skipped`: dropped by the adapter's own module. `done`: an operator's action that is no publish. */
 export type AuditStatus = 'published' | 'skipped' | 'done' | 'rejected' | 'failed'
@@ -7,7 +8,7 @@ export type AuditStatus = 'published' | 'skipped' | 'done' | 'rejected' | 'faile
 export interface AuditRow {
   requestId: string
   source: 'job' | 'api' | 'trigger' | 'admin'
-  operation: string
+  operation: Operation
   adapterId: string | null
   adapterName: string | null
   adapterKind: string | null

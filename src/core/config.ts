@@ -238,6 +238,18 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     default: '127.0.0.1',
     text: 'Address that port is opened on. `0.0.0.0` or `::` lets other machines in; there is no login.',
   }),
+  auditRetentionDays: take({
+    env: 'BPMN_RELAY_AUDIT_RETENTION_DAYS',
+    read: integer(1, 36_500),
+    default: 365,
+    text: 'Days (UTC) the audit log is kept, besides the current one. Older ones are dropped.',
+  }),
+  auditArchiveFolder: take(
+    optional(
+      'BPMN_RELAY_AUDIT_ARCHIVE_FOLDER',
+      'Folder where days of the audit log are kept, as `.ndjson.gz`, before they are dropped; of the worker that drops them, so best one that all share. Not set: nowhere.',
+    ),
+  ),
   auditCapture: take<'none' | 'headers' | 'full'>({
     env: 'BPMN_RELAY_AUDIT_CAPTURE',
     read: oneOf('none', 'headers', 'full'),

@@ -1,11 +1,15 @@
 import type { Database } from './database.js'
 import { sqlState } from './database.js'
+import type { Session } from './session.js'
 
 const DAYS_AHEAD = 7
 const PARTITION_LOCK = 4_771_902_003
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** A day partition of the audit log, from 00:00 UTC to 00:00 of the day after. */
+/** A database or a session of it. */
+type Queries = Pick<Session, 'query'>
+
+/** A day partition of the audit log, from 00:00 UTC to 00:00 of the next day. */
 export interface AuditDay {
   name: string
   from: Date
@@ -13,17 +17,34 @@ export interface AuditDay {
 }
 
 /** The days that the audit log has partitions of, the oldest first. */
-export async function auditDays(database: Pick<Database, 'query'>): Promise<AuditDay[]> {
+export async function auditDays(database: Queries): Promise<AuditDay[]> {
   const rows = await database.query<{ name: string }>(
     `SELECT relname AS name FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-     WHERE inhparent = 'sys_audit_log'::regclass ORDER BY relname`,
+     WHERE inhparent = 'sys_audit_log'::regclass AND NOT inhdetachpending ORDER BY relname`,
   )
-  return rows.flatMap(({ name }) => {
-    const [, year, month, day] = /^sys_audit_log_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? []
-    if (year === undefined) return []
-    const from = Date.parse(`${year}-${month}-${day}T00:00:00Z`)
-    return [{ name, from: new Date(from), to: new Date(from + DAY_MS) }]
+  return rows.flatMap(({ name }) => dayOf(name) ?? [])
+}
+
+/** Days on their way out of the audit log, the oldest first: half detached by a detach that was cut off, or wholly. */
+export async function leavingDays(database: Queries): Promise<(AuditDay & { isDetached: boolean })[]> {
+  const rows = await database.query<{ name: string; detached: boolean }>(
+    `SELECT relname AS name, inhrelid IS NULL AS detached
+     FROM pg_class LEFT JOIN pg_inherits ON inhrelid = pg_class.oid
+     WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'sys_audit_log'::regclass)
+       AND relkind = 'r' AND relname ~ '^sys_audit_log_[0-9]{8}$' AND (inhrelid IS NULL OR inhdetachpending)
+     ORDER BY relname`,
+  )
+  return rows.flatMap(({ name, detached }) => {
+    const day = dayOf(name)
+    return day ? { ...day, isDetached: detached } : []
   })
+}
+
+function dayOf(name: string): AuditDay | undefined {
+  const [, year, month, day] = /^sys_audit_log_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? []
+  if (year === undefined) return undefined
+  const from = Date.parse(`${year}-${month}-${day}T00:00:00Z`)
+  return { name, from: new Date(from), to: new Date(from + DAY_MS) }
 }
 
 /** Makes the audit log's day partitions from `from` (default: today, UTC) to a week ahead, where missing. */

@@ -186,6 +186,8 @@ function brokerProperties(home: string, ports: Ports, nameServer: string): Serve
     haListenPort: brokerPort(ports) + 1,
     autoCreateTopicEnable: true,
     autoCreateSubscriptionGroup: true,
+    // Consumers may filter by SQL expressions over properties.
+    enablePropertyFilter: true,
     timerWheelEnable: true,
     storePathRootDir: path.join(home, 'store'),
     storePathCommitLog: path.join(home, 'store', 'commitlog'),

@@ -1,0 +1,34 @@
+import type { AuditRow } from './call-record.js'
+
+/** Always, never, or as the adapter's switch says. */
+type When = 'always' | 'never' | 'auditRequests' | 'slaMonitoring' | 'logResults'
+
+interface OperationKind {
+  operation: string
+  source: AuditRow['source']
+  /** A row in `sys_audit_log`. */
+  audited: When
+  /** In the SLA counters. */
+  counted: When
+  /** A line in the file log. */
+  fileLogged: When
+}
+
+const BY_JOB = { audited: 'auditRequests', counted: 'slaMonitoring', fileLogged: 'logResults' } as const
+const BY_OPERATOR = { source: 'admin', audited: 'always', counted: 'never', fileLogged: 'never' } as const
+
+/** All there is in the audit log; docs/audit-log.md explains each, and a test holds the two together. */
+export const OPERATIONS = [
+  { operation: 'publish', source: 'job', ...BY_JOB },
+  { operation: 'publish', ...BY_OPERATOR },
+  { operation: 'adapter.enable', ...BY_OPERATOR },
+  { operation: 'adapter.disable', ...BY_OPERATOR },
+  { operation: 'topic.create', ...BY_OPERATOR },
+  { operation: 'topic.alter', ...BY_OPERATOR },
+  { operation: 'topic.delete', ...BY_OPERATOR },
+  { operation: 'acl.create', ...BY_OPERATOR },
+  { operation: 'acl.delete', ...BY_OPERATOR },
+  { operation: 'group.delete', ...BY_OPERATOR },
+] as const satisfies OperationKind[]
+
+export type Operation = (typeof OPERATIONS)[number]['operation']
