@@ -17,8 +17,8 @@ import {
 const POLL_OVERTIME_MS = 10_000
 /** Time limit of one call; the client sets none. */
 const CALL_LIMIT_MS = 10_000
-const SETTLE_TRIES = 5
 const SETTLE_FIRST_BACK_OFF_MS = 50
+const SETTLE_LONGEST_BACK_OFF_MS = 1000
 
 // gRPC status codes, https://grpc.github.io/grpc/core/md_doc_statuscodes.html
 const NOT_FOUND = 5
@@ -103,9 +103,10 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     }
   }
 
+  /** Tries until the job's deadline: one given up earlier would wait for it all the same, with nobody working on it. */
   async function settle(job: Job, settlement: Settlement): Promise<SettleAnswer> {
     let backOff = SETTLE_FIRST_BACK_OFF_MS
-    for (let attempt = 1; attempt <= SETTLE_TRIES; attempt += 1) {
+    for (;;) {
       try {
         const limit = () => Object.assign(new Error('no answer in time'), { code: DEADLINE_EXCEEDED })
         const answer = await withTimeLimit(settleOnce(job, settlement), CALL_LIMIT_MS, limit)
@@ -118,7 +119,7 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
         // Failed meanwhile by another worker: the job waits for its back-off or at an incident.
         if (code === FAILED_PRECONDITION) return 'unanswered'
         const transient = code === UNAVAILABLE || code === RESOURCE_EXHAUSTED || code === DEADLINE_EXCEEDED
-        if (!transient || attempt === SETTLE_TRIES) {
+        if (!transient || performance.now() + backOff > job.deadline) {
           log.warn('the engine did not take a settlement', {
             jobKey: job.key,
             kind: settlement.kind,
@@ -127,10 +128,9 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
           return 'unanswered'
         }
         await pause(backOff * (0.5 + Math.random()))
-        backOff *= 3
+        backOff = Math.min(2 * backOff, SETTLE_LONGEST_BACK_OFF_MS)
       }
     }
-    return 'unanswered'
   }
 
   let closing: Promise<void> | undefined
