@@ -15,7 +15,7 @@ const MAX_IN_FLIGHT = 32
 const PATIENCE_MS = 120_000
 const LIMITS = { connectTimeoutMs: 2000, sendTimeoutMs: 2000 }
 
-test('RocketMQ killed and started again', async (t) => {
+test.skip('RocketMQ killed and started again', async (t) => {
   const [relay, rocketmq] = await Promise.all([createRelay(t), ownRocketmq()])
   t.after(() => rocketmq.stop())
   const { nameServer, proxyEndpoint } = rocketmq
