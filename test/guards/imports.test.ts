@@ -53,6 +53,7 @@ const LAYERS: Record<string, string[]> = {
   'src/sla': ['src/core', 'src/db', 'src/engine'],
   'src/audit': ['src/core', 'src/db', 'src/sla'],
   'src/adapters': ['src/core', 'src/db', 'src/brokers'],
+  'src/alerts': ['src/core', 'src/db', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
   'src/admin': ['src/core', 'src/db', 'src/brokers', 'src/audit', 'src/adapters'],
   'src/publish': [
     ...['src/core', 'src/db', 'src/engine', 'src/brokers'],
@@ -60,11 +61,11 @@ const LAYERS: Record<string, string[]> = {
   ],
   'src/http': [
     ...['src/core', 'src/db', 'src/engine', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
-    ...['src/publish', 'src/admin'],
+    ...['src/publish', 'src/admin', 'src/alerts'],
   ],
   'src/service.ts': [
     ...['src/core', 'src/db', 'src/engine', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
-    ...['src/publish', 'src/http'],
+    ...['src/publish', 'src/alerts', 'src/http'],
   ],
   'src/demo': [
     ...['src/core', 'src/stack', 'src/engine', 'src/sla', 'src/audit', 'src/adapters'],
@@ -72,7 +73,7 @@ const LAYERS: Record<string, string[]> = {
   ],
   'src/cli': [
     ...['src/core', 'src/stack', 'src/db', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
-    ...['src/admin', 'src/service.ts', 'src/demo'],
+    ...['src/admin', 'src/alerts', 'src/service.ts', 'src/demo'],
   ],
   'src/main.ts': ['src/cli'],
 }
