@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { Adapter } from '../adapters/adapter.js'
 import { resolveAdapter, variableLookup } from '../adapters/resolve-adapter.js'
 import type { Secrets } from '../adapters/secrets.js'
@@ -7,13 +6,12 @@ import { createSerializers } from '../adapters/serialization/serializers.js'
 import type { AdapterStore } from '../adapters/store.js'
 import { type AdminAction, recordAdminActions } from '../audit/admin-actions.js'
 import type { Capture } from '../audit/capture.js'
-import type { Operation } from '../audit/operations.js'
 import { Connections, type LiveConnection, settingsHash } from '../brokers/connections.js'
 import { type BrokerOperator, type Capability, capabilityOf } from '../brokers/operator.js'
 import { type DriverRegistry, driverOf, type RegisteredDriver } from '../brokers/registry.js'
-import { type RelayError, toRelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import type { Database } from '../db/database.js'
+import { type ActorAndAdapter, audited, type Deed } from './audited.js'
 
 export interface AdminContext {
   database: Database
@@ -27,15 +25,6 @@ export interface AdminContext {
   log: Log
   /** Who acts, for the audit log. */
   actor: string
-}
-
-/** What is about to be done, for the audit log. */
-export interface Deed {
-  operation: Operation
-  /** Topic, consumer group or the like. */
-  destination: string | null
-  /** With which arguments; no secrets. */
-  request?: unknown
 }
 
 /** One adapter in the hands of an operator, whether it is enabled or not. Connects when first used. */
@@ -59,8 +48,6 @@ export interface AdapterAdmin {
   /** Records what was done already. */
   record(actions: readonly Omit<AdminAction, keyof ActorAndAdapter>[]): Promise<void>
 }
-
-type ActorAndAdapter = Pick<AdminAction, 'actor' | 'adapterId' | 'adapterName' | 'adapterKind'>
 
 /**
  * Gives an operator an adapter, by name or id, and closes its connections afterwards.
@@ -117,36 +104,9 @@ export async function withAdapter<T>(
         })
         return serializers
       },
-      async audited({ operation, destination, request }, work) {
-        const startedAt = performance.now()
-        const recordAs = (outcome: ActionOutcome) =>
-          record([
-            {
-              requestId: uuidv7(),
-              operation,
-              destination,
-              receipt: null,
-              durationMs: performance.now() - startedAt,
-              request: request === undefined ? null : JSON.stringify(request),
-              ...outcome,
-            },
-          ])
-        const result = await work().catch(async (thrown: unknown) => {
-          await recordAs(failureOf(toRelayError(thrown)))
-          throw thrown
-        })
-        await recordAs({ status: 'done', errorCode: null, errorText: null })
-        return result
-      },
+      audited: (deed, work) => audited(database, who, deed, work),
     })
   } finally {
     await Promise.all([operator?.close(), connections.close()])
   }
-}
-
-type ActionOutcome = Pick<AdminAction, 'status' | 'errorCode' | 'errorText'>
-
-/** How an action that failed is recorded. */
-export function failureOf({ outcome, code, message }: RelayError): ActionOutcome {
-  return { status: outcome === 'rejected' ? 'rejected' : 'failed', errorCode: code, errorText: message }
 }

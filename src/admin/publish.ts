@@ -5,7 +5,8 @@ import type { Capture } from '../audit/capture.js'
 import type { OutboundMessage, Receipt } from '../brokers/broker.js'
 import { batching } from '../core/batching.js'
 import { RelayError, toRelayError } from '../core/errors.js'
-import { type AdapterAdmin, failureOf } from './adapter-admin.js'
+import type { AdapterAdmin } from './adapter-admin.js'
+import { failureOf } from './audited.js'
 
 /** Rows that are written as one statement, at most. */
 const ROWS = 500

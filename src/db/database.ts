@@ -5,6 +5,7 @@ import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { withTimeLimit } from '../core/time-limit.js'
 import { AdapterEntity, EnvironmentVariableEntity } from './entities.js'
+import type { Session } from './session.js'
 
 export interface DatabaseOptions {
   url: string
@@ -24,6 +25,11 @@ export interface Database {
    * error, with its SQLSTATE in `code`, when Postgres refuses the statement.
    */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<Row[]>
+  /**
+   * Runs statements as one transaction on one connection: all of them or, when `use` throws, none.
+   * @throws as `query` does, and what `use` throws
+   */
+  transaction<T>(use: (session: Session) => Promise<T>): Promise<T>
   /** Milliseconds since Postgres last answered `query`. */
   silentForMs(): number
   close(): Promise<void>
@@ -75,7 +81,34 @@ export async function openDatabase(options: DatabaseOptions, log: Log): Promise<
           answeredAt = performance.now()
           throw cause
         }
-        throw new RelayError('DATABASE_AWAY', `Postgres cannot be used now: ${messageOf(cause)}`, { cause })
+        throw away(cause)
+      }
+    },
+    async transaction(use) {
+      const client = await pool.connect().catch((cause: unknown) => {
+        throw away(cause)
+      })
+      // A connection that is lost makes its next statement fail, which tells enough.
+      const ignore = () => undefined
+      client.on('error', ignore)
+      const query: Session['query'] = async (text, values = []) => {
+        try {
+          return (await client.query(text, values)).rows
+        } catch (cause) {
+          throw isAway(cause) ? away(cause) : cause
+        }
+      }
+      let isDone = false
+      try {
+        await query('BEGIN')
+        const result = await use({ query })
+        await query('COMMIT')
+        isDone = true
+        return result
+      } finally {
+        if (isDone) client.off('error', ignore)
+        // Hanging up rolls back, whatever state the connection is in.
+        client.release(!isDone)
       }
     },
     silentForMs: () => performance.now() - answeredAt,
@@ -143,6 +176,10 @@ export function publicUrl(url: string): string {
 // idle session closed. 57014: our own statement_timeout, a Postgres too slow to be of use. 58: trouble with its disk.
 // 25006: a standby after a failover. None of them is the fault of what was asked.
 const AWAY_STATES = /^(08...|40...|53...|55P03|57P0[1-5]|57014|58...|25006)$/
+
+function away(cause: unknown): RelayError {
+  return new RelayError('DATABASE_AWAY', `Postgres cannot be used now: ${messageOf(cause)}`, { cause })
+}
 
 function isAway(error: unknown): boolean {
   const state = sqlState(error)
