@@ -2,10 +2,12 @@ import { batching, type ItemResult } from '../core/batching.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { pause } from '../core/time-limit.js'
-import { type Database, sqlState } from '../db/database.js'
+import type { Database } from '../db/database.js'
 import { ensureAuditPartitions, isMissingPartition } from '../db/partitions.js'
-import type { AuditRow, CallRecord } from './call-record.js'
+import type { CallRecord } from './call-record.js'
+import { recordedAlready } from './lost-answers.js'
 import { RECORD_STATEMENT, recordParameters } from './record-statement.js'
+import { writeInHalves, writeReduced } from './refused-rows.js'
 
 /** Rows of one statement at most: enough to share the round trip, few enough to keep it short. */
 const MAX_BATCH = 512
@@ -69,41 +71,16 @@ export function createRecorder(options: {
     }
   }
 
-  /** One statement for all; when Postgres refuses a value, halves, until the bad row is alone. */
+  /** What Postgres refuses of a value costs its own record the payload, and the others nothing. */
   async function writeSplitting(items: Item[], results: Map<Item, ItemResult<void>>): Promise<void> {
-    try {
-      await writeOnce(items)
-    } catch (error) {
-      if (!isDataError(error)) throw error
-      const [first] = items
-      if (first === undefined) return
-      if (items.length === 1) {
-        results.set(first, await writeWithoutPayload(first, error))
-        return
-      }
-      const middle = Math.ceil(items.length / 2)
-      await writeSplitting(items.slice(0, middle), results)
-      await writeSplitting(items.slice(middle), results)
-    }
+    await writeInHalves(items, writeOnce, async (item, reason) => {
+      const refusal = item.kind === 'settled' ? reason : await writeWithoutPayload(item.record, reason)
+      if (refusal !== undefined) results.set(item, { ok: false, error: asInternal(refusal) })
+    })
   }
 
-  async function writeWithoutPayload(item: Item, reason: unknown): Promise<ItemResult<void>> {
-    if (item.kind === 'settled' || item.record.audit === null) return { ok: false, error: asInternal(reason) }
-    log.error('Postgres refused a record; it is kept without its payload', {
-      requestId: item.record.audit.requestId,
-      reason: messageOf(reason),
-    })
-    let refusal = reason
-    for (const record of reducedForms(item.record, item.record.audit)) {
-      try {
-        await writeOnce([{ kind: 'call', record }])
-        return { ok: true, value: undefined }
-      } catch (error) {
-        if (!isDataError(error)) throw error
-        refusal = error
-      }
-    }
-    return { ok: false, error: asInternal(refusal) }
+  function writeWithoutPayload(refused: CallRecord, reason: unknown): Promise<unknown> {
+    return writeReduced(refused, reason, (record) => writeOnce([{ kind: 'call', record }]), log)
   }
 
   async function writeOnce(items: Item[]): Promise<void> {
@@ -124,26 +101,12 @@ export function createRecorder(options: {
     }
   }
 
-  /** After an answer that never came, the statement may still have been carried out: what it wrote is left out. */
+  /** After an answer that never came: what was written all the same is left out. */
   async function withoutRecorded(items: Item[]): Promise<Item[]> {
-    const keys = items.flatMap((item) =>
-      item.kind === 'call' && item.record.ledger ? [item.record.ledger.jobKey] : [],
-    )
-    if (keys.length === 0) return items
     try {
-      const rows = await database.query<{ job_key: string; attempts: number; receipt: string | null }>(
-        'SELECT job_key, attempts, receipt FROM publish_ledger WHERE engine = $1 AND job_key = ANY($2::bigint[])',
-        [engineName, keys],
-      )
-      const known = new Map(rows.map((row) => [row.job_key, row]))
-      return items.filter((item) => {
-        const ledger = item.kind === 'call' ? item.record.ledger : null
-        const row = ledger && known.get(ledger.jobKey)
-        // A failure leaves an earlier receipt in place; a receipt, though, must be this one.
-        const isRecorded =
-          row?.attempts === ledger?.attempts && (ledger?.receipt === null || row?.receipt === ledger?.receipt)
-        return !row || !isRecorded
-      })
+      const records = items.flatMap((item) => (item.kind === 'call' ? [item.record] : []))
+      const recorded = await recordedAlready(database, engineName, records)
+      return items.filter((item) => item.kind === 'settled' || !recorded.has(item.record))
     } catch {
       return items
     }
@@ -191,38 +154,6 @@ export function createRecorder(options: {
 
 function deadlineOf(item: Item): number {
   return item.kind === 'call' ? item.record.deadline : item.deadline
-}
-
-/** What is tried of a record that Postgres refuses: without what the task gave, then what no value of it can spoil. */
-function reducedForms(record: CallRecord, audit: AuditRow): CallRecord[] {
-  const withoutPayload = { ...audit, request: null, response: null, errorText: null, destination: null }
-  const { requestId, source, operation, status, errorCode, durationMs, attempt } = audit
-  const bare = { ...NOTHING_KNOWN, requestId, source, operation, status, errorCode, durationMs, attempt }
-  return [
-    { ...record, audit: withoutPayload },
-    { ...record, audit: bare, sample: null },
-  ]
-}
-
-const NOTHING_KNOWN = {
-  adapterId: null,
-  adapterName: null,
-  adapterKind: null,
-  destination: null,
-  receipt: null,
-  errorText: null,
-  processInstanceKey: null,
-  processId: null,
-  processVersion: null,
-  elementId: null,
-  jobKey: null,
-  request: null,
-  response: null,
-}
-
-/** Class 22: a value does not fit its type. 23: a constraint refuses it. 54: it is too long, e.g. for an index. */
-function isDataError(error: unknown): boolean {
-  return /^(22|23|54)/.test(sqlState(error) ?? '')
 }
 
 function asInternal(reason: unknown): RelayError {
