@@ -75,6 +75,19 @@ CREATE TABLE sla_day (
   CONSTRAINT sla_day_pkey PRIMARY KEY (adapter_id, operation, process_id, starts_at)
 ) WITH (fillfactor=80);
 
+CREATE TABLE sla_day_total (
+  starts_at timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_day_total_pkey PRIMARY KEY (adapter_id, operation, starts_at)
+) WITH (fillfactor=80);
+
 CREATE TABLE sla_hour (
   starts_at timestamp with time zone NOT NULL,
   adapter_id uuid NOT NULL,
@@ -89,6 +102,19 @@ CREATE TABLE sla_hour (
   CONSTRAINT sla_hour_pkey PRIMARY KEY (adapter_id, operation, process_id, starts_at)
 ) WITH (fillfactor=80);
 
+CREATE TABLE sla_hour_total (
+  starts_at timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_hour_total_pkey PRIMARY KEY (adapter_id, operation, starts_at)
+) WITH (fillfactor=80);
+
 CREATE TABLE sla_minute (
   starts_at timestamp with time zone NOT NULL,
   adapter_id uuid NOT NULL,
@@ -101,6 +127,19 @@ CREATE TABLE sla_minute (
   duration_max_ms double precision NOT NULL,
   histogram bigint[] NOT NULL,
   CONSTRAINT sla_minute_pkey PRIMARY KEY (adapter_id, operation, process_id, starts_at)
+) WITH (fillfactor=80);
+
+CREATE TABLE sla_minute_total (
+  starts_at timestamp with time zone NOT NULL,
+  adapter_id uuid NOT NULL,
+  operation text NOT NULL,
+  calls bigint NOT NULL,
+  errors bigint NOT NULL,
+  held bigint NOT NULL,
+  duration_sum_ms double precision NOT NULL,
+  duration_max_ms double precision NOT NULL,
+  histogram bigint[] NOT NULL,
+  CONSTRAINT sla_minute_total_pkey PRIMARY KEY (adapter_id, operation, starts_at)
 ) WITH (fillfactor=80);
 
 CREATE TABLE sys_audit_log (
@@ -133,8 +172,11 @@ CREATE TABLE sys_audit_log (
 
 CREATE INDEX publish_ledger_at ON public.publish_ledger USING btree (at);
 CREATE INDEX sla_day_starts_at ON public.sla_day USING btree (starts_at);
+CREATE INDEX sla_day_total_starts_at ON public.sla_day_total USING btree (starts_at);
 CREATE INDEX sla_hour_starts_at ON public.sla_hour USING btree (starts_at);
+CREATE INDEX sla_hour_total_starts_at ON public.sla_hour_total USING btree (starts_at);
 CREATE INDEX sla_minute_starts_at ON public.sla_minute USING btree (starts_at);
+CREATE INDEX sla_minute_total_starts_at ON public.sla_minute_total USING btree (starts_at);
 CREATE INDEX sys_audit_log_facets ON ONLY public.sys_audit_log USING gin (sys_audit_log_facets(adapter_id, adapter_name, adapter_kind, source, operation, status, error_code, destination, process_id, element_id, actor)) WITH (gin_pending_list_limit='512');
 CREATE INDEX sys_audit_log_job_key ON ONLY public.sys_audit_log USING btree (job_key);
 CREATE INDEX sys_audit_log_process_instance ON ONLY public.sys_audit_log USING btree (process_instance_key);

@@ -25,6 +25,8 @@ export interface CounterRow {
 
 /** Stands for "no adapter" in the counters' key. */
 export const NO_ADAPTER = '00000000-0000-0000-0000-000000000000'
+/** Stands for all adapters together in the key of the totals. */
+export const ALL_ADAPTERS = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 /** Samples summed up, in the order of their key: writers that upsert in one order cannot deadlock. */
 export function sumSamples(samples: Iterable<CounterSample>): CounterRow[] {

@@ -2,6 +2,7 @@ import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { type Repeating, repeating } from '../core/repeating.js'
 import type { Database } from '../db/database.js'
+import { ALL_ADAPTERS } from './counters.js'
 import { SUMMED_HISTOGRAM } from './measures.js'
 
 const EVERY_MS = 60_000
@@ -17,17 +18,19 @@ export interface SlaRetention {
   slaDayRetentionDays: number
 }
 
-type Tier = 'minute' | 'hour' | 'day'
+const TIERS = ['minute', 'hour', 'day'] as const
+type Tier = (typeof TIERS)[number]
 
-/** Adds what was moved to one table; counters are sums, so the order in which rows come does not matter. */
-function addTo(tier: Tier): string {
+const SUMS = `sum(calls) AS calls, sum(errors) AS errors, sum(held) AS held, sum(duration_sum_ms) AS duration_sum_ms,
+  max(duration_max_ms) AS duration_max_ms, ${SUMMED_HISTOGRAM}::bigint[] AS histogram`
+
+/** Adds sums to those that a table has already; the order in which they come does not matter. */
+function addTo(table: string, key: string, sums: string): string {
   return `
-INSERT INTO sla_${tier} AS known
-  (starts_at, adapter_id, operation, process_id, calls, errors, held, duration_sum_ms, duration_max_ms, histogram)
-SELECT date_trunc('${tier}', minute, 'UTC') AS starts_at, adapter_id, operation, process_id, sum(calls), sum(errors), sum(held),
-  sum(duration_sum_ms), max(duration_max_ms), ${SUMMED_HISTOGRAM}::bigint[]
-FROM moved GROUP BY 1, 2, 3, 4
-ON CONFLICT (adapter_id, operation, process_id, starts_at) DO UPDATE SET
+INSERT INTO ${table} AS known
+  (starts_at, ${key}, calls, errors, held, duration_sum_ms, duration_max_ms, histogram)
+SELECT starts_at, ${key}, calls, errors, held, duration_sum_ms, duration_max_ms, histogram FROM ${sums}
+ON CONFLICT (${key}, starts_at) DO UPDATE SET
   calls = known.calls + excluded.calls,
   errors = known.errors + excluded.errors,
   held = known.held + excluded.held,
@@ -35,6 +38,19 @@ ON CONFLICT (adapter_id, operation, process_id, starts_at) DO UPDATE SET
   duration_max_ms = greatest(known.duration_max_ms, excluded.duration_max_ms),
   histogram = ARRAY(
     SELECT a + b FROM unnest(known.histogram, excluded.histogram) WITH ORDINALITY AS both_(a, b, n) ORDER BY n)`
+}
+
+/** What was moved, by the processes of each adapter, by adapter, and of all adapters together. */
+function addToTier(tier: Tier): string {
+  return `, ${tier}_sums AS (
+  SELECT date_trunc('${tier}', minute, 'UTC') AS starts_at, adapter_id, operation, process_id, ${SUMS}
+  FROM moved GROUP BY 1, 2, 3, 4
+), ${tier}_totals AS (
+  SELECT starts_at, coalesce(adapter_id, '${ALL_ADAPTERS}') AS adapter_id, operation, ${SUMS}
+  FROM ${tier}_sums GROUP BY GROUPING SETS ((starts_at, adapter_id, operation), (starts_at, operation))
+), ${tier}_added AS (${addTo(`sla_${tier}`, 'adapter_id, operation, process_id', `${tier}_sums`)}
+), ${tier}_totals_added AS (${addTo(`sla_${tier}_total`, 'adapter_id, operation', `${tier}_totals`)}
+)`
 }
 
 // Counters are moved, not copied: a row is in sla_counter or in the sums, never in both or in neither, wherever the
@@ -47,10 +63,7 @@ WITH chosen AS MATERIALIZED (
   LIMIT ${ROLLUP_ROWS} FOR UPDATE SKIP LOCKED
 ), moved AS (
   DELETE FROM sla_counter USING chosen WHERE sla_counter.ctid = chosen.ctid RETURNING sla_counter.*
-), minutes AS (${addTo('minute')}
-), hours AS (${addTo('hour')}
-), days AS (${addTo('day')}
-)
+)${TIERS.map(addToTier).join('')}
 SELECT count(*)::int AS moved FROM moved`
 
 /** Rolls up and forgets, once a minute, by one worker at a time. */
@@ -94,15 +107,17 @@ async function forget(
   whole: 'hour' | 'day',
   days: number,
 ): Promise<void> {
-  let removed: unknown[]
-  do {
-    removed = await database.query(
-      `DELETE FROM sla_${tier} WHERE ctid = ANY(ARRAY(
-         SELECT ctid FROM sla_${tier}
-         WHERE starts_at < date_trunc('${whole}', now(), 'UTC') - $1::int * interval '24 hours'
-         LIMIT ${FORGET_ROWS} FOR UPDATE SKIP LOCKED))
-       RETURNING 1`,
-      [days],
-    )
-  } while (removed.length === FORGET_ROWS)
+  for (const table of [`sla_${tier}`, `sla_${tier}_total`]) {
+    let removed: unknown[]
+    do {
+      removed = await database.query(
+        `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
+           SELECT ctid FROM ${table}
+           WHERE starts_at < date_trunc('${whole}', now(), 'UTC') - $1::int * interval '24 hours'
+           LIMIT ${FORGET_ROWS} FOR UPDATE SKIP LOCKED))
+         RETURNING 1`,
+        [days],
+      )
+    } while (removed.length === FORGET_ROWS)
+  }
 }

@@ -1,17 +1,14 @@
 import { type Static, Type } from 'typebox'
-import { Value } from 'typebox/value'
+import { Compile } from 'typebox/compile'
 import { RelayError } from '../core/errors.js'
 import type { Database } from '../db/database.js'
-import { countedRows } from './counted-rows.js'
+import { countedTotals } from './counted-rows.js'
 import { type Measures, measuresOf, NO_MEASURES, SUMS, Sums } from './measures.js'
 import type { SlaFilter } from './sla-queries.js'
 import { STEP_MS, STEPS, type Step } from './steps.js'
 import { finestAt, type KeptResolutions, RESOLUTION_MS, type Resolution } from './time-pieces.js'
 
-/**
- * As many points make a chart, and a month is read from its days: from its hours it would take many times as long. A
- * step that would make more than the limit is refused.
- */
+/** As many points make a chart. A step that would make more than the limit is refused. */
 const POINTS_WANTED = 100
 const MOST_POINTS = 5000
 
@@ -27,6 +24,7 @@ export interface SlaPoint extends Measures {
 }
 
 const Row = Type.Object({ at: Type.String(), ...Sums })
+const RowParser = Compile(Row)
 
 /**
  * How the calls of a filter went on over time, as one line of a chart. Begins with the step that holds `since`.
@@ -50,7 +48,7 @@ export async function slaSeries(
       `step ${step} would make ${count} points: choose ${stepFor(since, until, kept)}, or a shorter time`,
     )
   }
-  const counted = countedRows([{ resolution: resolutionOf(step), since: first, until: end }], filter)
+  const counted = countedTotals([{ resolution: resolutionOf(step), since: first, until: end }], filter)
   const width = `$${counted.values.length + 1}::double precision * interval '1 ms'`
   const rows = await database.query(
     `SELECT to_char(date_bin(${width}, at, timestamptz '1970-01-01 00:00:00Z') AT TIME ZONE 'UTC',
@@ -64,7 +62,7 @@ export async function slaSeries(
       first,
       count,
       stepMs,
-      rows.map((row) => Value.Parse(Row, row)),
+      rows.map((row) => RowParser.Parse(row)),
     ),
   }
 }

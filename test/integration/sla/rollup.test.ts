@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
 import type { Database } from '../../../src/db/database.js'
+import { ALL_ADAPTERS } from '../../../src/sla/counters.js'
 import { bucketOf, emptyHistogram } from '../../../src/sla/histogram.js'
 import { forgetOldSums, rollUp } from '../../../src/sla/rollup.js'
 import { slaSummaries } from '../../../src/sla/sla-queries.js'
 import { slaSeries } from '../../../src/sla/sla-series.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
+import { rowsRead } from '../../helpers/rows-read.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 const KEPT = { slaMinuteRetentionDays: 3, slaHourRetentionDays: 92, slaDayRetentionDays: 1100 }
@@ -14,7 +16,10 @@ const ADAPTER = randomUUID()
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
-const TIERS = ['sla_counter', 'sla_minute', 'sla_hour', 'sla_day'] as const
+const TIERS = ['sla_counter', 'sla_minute', 'sla_hour', 'sla_day']
+const TOTALS = ['minute', 'hour', 'day'].map(
+  (tier) => `sla_${tier}_total WHERE adapter_id = '${ALL_ADAPTERS}'`,
+)
 
 const ago = (ms: number) => new Date(Date.now() - ms)
 
@@ -111,6 +116,7 @@ describe('the roll-up of the SLA counters', () => {
     await rollUp(database)
     await forgetOldSums(database, KEPT)
     assert.deepEqual(await callsIn(database), [0, 1, 2, 3])
+    assert.deepEqual(await callsIn(database, TOTALS), [1, 2, 3])
   })
 })
 
@@ -183,6 +189,55 @@ describe('a series of SLA counters', () => {
     assert.equal(points.at(-1)?.calls, 2)
   })
 
+  it('is the same before and after the roll-up, whatever it is asked of', async (t) => {
+    const database = await migratedDatabase(t)
+    const other = randomUUID()
+    const at = ago(3 * HOUR_MS)
+    await count(database, at, { calls: 1, durationMs: 3 })
+    await count(database, at, { calls: 2, processId: 'b', durationMs: 40 })
+    await count(database, at, { calls: 4, adapter: other, operation: 'consume', durationMs: 500 })
+    const filters = [
+      {},
+      { adapter: ADAPTER },
+      { adapter: other },
+      { operation: 'publish' },
+      { processId: 'order' },
+      { adapter: ADAPTER, operation: 'publish', processId: 'b' },
+    ]
+    const since = ago(5 * HOUR_MS)
+    const all = async () =>
+      await Promise.all(filters.map((filter) => slaSeries(database, KEPT, { since, ...filter }, '1h')))
+    const before = await all()
+    assert.deepEqual(
+      before.map(({ points }) => points[2]?.calls),
+      [7, 3, 4, 3, 5, 2],
+    )
+    await rollUp(database)
+    assert.deepEqual(await all(), before)
+  })
+
+  it('reads one row an hour, however many adapters and processes there are', async (t) => {
+    const database = await migratedDatabase(t)
+    for (let n = 0; n < 60; n += 1) {
+      await count(database, ago((1 + (n % 2)) * HOUR_MS), { processId: `p${n}`, calls: 1 })
+    }
+    await rollUp(database)
+    await database.query('VACUUM sla_counter')
+    let read = 0
+    const watched: Pick<Database, 'query'> = {
+      async query(text, values) {
+        read += await rowsRead(database, text, values)
+        return await database.query(text, values)
+      },
+    }
+    const { points } = await slaSeries(watched, KEPT, { since: ago(5 * HOUR_MS) }, '1h')
+    assert.equal(
+      points.reduce((sum, { calls }) => sum + calls, 0),
+      60,
+    )
+    assert.ok(read <= 6, `${read} rows`)
+  })
+
   it('has a step of its own choice that makes a chart', async (t) => {
     const database = await migratedDatabase(t)
     const stepOf = async (days: number) =>
@@ -212,6 +267,7 @@ describe('a series of SLA counters', () => {
 })
 
 interface Counted {
+  adapter?: string
   worker?: string
   operation?: string
   processId?: string
@@ -224,6 +280,7 @@ interface Counted {
 /** Counters as a worker leaves them in the minute that holds `at`. */
 async function count(database: Pick<Database, 'query'>, at: Date, given: Counted): Promise<void> {
   const {
+    adapter = ADAPTER,
     worker = 'w',
     operation = 'publish',
     processId = 'order',
@@ -239,7 +296,7 @@ async function count(database: Pick<Database, 'query'>, at: Date, given: Counted
        (date_trunc('minute', $1::timestamptz), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint[])`,
     [
       at.toISOString(),
-      ADAPTER,
+      adapter,
       operation,
       processId,
       worker,
@@ -253,9 +310,9 @@ async function count(database: Pick<Database, 'query'>, at: Date, given: Counted
   )
 }
 
-/** Calls in sla_counter and in the sums of minutes, hours and days. */
-async function callsIn(database: Pick<Database, 'query'>): Promise<number[]> {
-  const sums = TIERS.map((table) => `(SELECT coalesce(sum(calls), 0)::int FROM ${table})`)
+/** Calls in each of some tables; without names: in sla_counter and in the sums of minutes, hours and days. */
+async function callsIn(database: Pick<Database, 'query'>, tables = TIERS): Promise<number[]> {
+  const sums = tables.map((table) => `(SELECT coalesce(sum(calls), 0)::int FROM ${table})`)
   const [row] = await database.query<{ sums: number[] }>(`SELECT ARRAY[${sums.join(', ')}] AS sums`)
   return row?.sums ?? []
 }
