@@ -50,8 +50,10 @@ export interface Conditions {
   sql: string[]
   /** Of the parameters, the first of which is `$1`. */
   values: unknown[]
-  /** The same without what only helps an index: what the planner estimates rows from. */
+  /** The same without what only helps an index. */
   plain: string[]
+  /** What the index of facets knows, and how often: a superset of the rows. */
+  indexed: string[]
   /** Whether it names a key that few rows have. */
   isByKey: boolean
   /** Whether it names a value that any number of rows may have. */
@@ -107,12 +109,13 @@ export function conditionsOf(filter: AuditFilter): Conditions {
   }
   const isByFacet = hashes.length > 0
   const isByKey = given.length > 0
-  const indexed = `sys_audit_log_facets(${FACETS.map((column) => `entry.${column}`).join(', ')}) @> ARRAY[${hashes.join(', ')}]`
+  const facetsHold = `sys_audit_log_facets(${FACETS.map((column) => `entry.${column}`).join(', ')}) @> ARRAY[${hashes.join(', ')}]`
   return {
     // By a key few rows are left; the index of facets could only mislead the planner.
-    sql: isByFacet && !isByKey ? [indexed, ...plain] : plain,
+    sql: isByFacet && !isByKey ? [facetsHold, ...plain] : plain,
     values,
     plain,
+    indexed: isByFacet ? [facetsHold] : [],
     isByKey,
     isByFacet,
     isByText: text !== undefined,
