@@ -6,6 +6,7 @@ import { CreatePublishLedger1763700000005 } from './1763700000005-create-publish
 import { IndexAuditFacets1763700000006 } from './1763700000006-index-audit-facets.js'
 import { CreateSlaRollups1763700000008 } from './1763700000008-create-sla-rollups.js'
 import { CreateSlaTotals1763700000020 } from './1763700000020-create-sla-totals.js'
+import { CreateSettledMark1763700000021 } from './1763700000021-create-settled-mark.js'
 
 /** All migrations, oldest first. Only append: a released one is never edited. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   IndexAuditFacets1763700000006,
   CreateSlaRollups1763700000008,
   CreateSlaTotals1763700000020,
+  CreateSettledMark1763700000021,
 ]

@@ -42,9 +42,14 @@ CREATE TABLE publish_ledger (
   attempts integer NOT NULL DEFAULT 1,
   receipt text,
   at timestamp with time zone NOT NULL DEFAULT now(),
-  settled_at timestamp with time zone,
   CONSTRAINT publish_ledger_pkey PRIMARY KEY (engine, job_key)
-) WITH (fillfactor=80);
+);
+
+CREATE TABLE settled_mark (
+  engine text NOT NULL,
+  job_keys bigint[] NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT now()
+);
 
 CREATE TABLE sla_counter (
   minute timestamp with time zone NOT NULL,
@@ -171,6 +176,7 @@ CREATE TABLE sys_audit_log (
 ) PARTITION BY RANGE (at);
 
 CREATE INDEX publish_ledger_at ON public.publish_ledger USING btree (at);
+CREATE INDEX settled_mark_at ON public.settled_mark USING btree (at);
 CREATE INDEX sla_day_starts_at ON public.sla_day USING btree (starts_at);
 CREATE INDEX sla_day_total_starts_at ON public.sla_day_total USING btree (starts_at);
 CREATE INDEX sla_hour_starts_at ON public.sla_hour USING btree (starts_at);

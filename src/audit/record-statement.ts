@@ -4,11 +4,9 @@ import type { AuditRow, CallRecord, LedgerRecord } from './call-record.js'
 
 /** What a form of the record statement adds to it; parameters from 39 on are its own. */
 export interface StatementForm {
-  /** Of audit rows and ledger rows: a further column and the array it comes from. */
+  /** Of audit rows: a further column and where its values come from. */
   auditColumn: string
-  auditArray: string
-  ledgerColumn: string
-  ledgerArray: string
+  auditValues: string
   counterColumn: string
   counterArray: string
   /** When the calls of a counter were made. */
@@ -24,15 +22,17 @@ export function statementParts(form: StatementForm) {
     worker, request_id, source, operation, adapter_id, adapter_name, adapter_kind, destination, receipt, status,
     error_code, error_text, duration_ms, attempt, process_instance_key, process_id, process_version, element_id,
     job_key, request, response${form.auditColumn})
-  SELECT $1, * FROM unnest(
-    $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-    $11::text[], $12::text[], $13::real[], $14::int[], $15::bigint[], $16::text[], $17::int[], $18::text[],
-    $19::bigint[], $20::text[], $21::text[]${form.auditArray})${form.where}`,
+  SELECT $1,
+    unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::uuid[]), unnest($6::text[]),
+    unnest($7::text[]), unnest($8::text[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]),
+    unnest($12::text[]), unnest($13::real[]), unnest($14::int[]), unnest($15::bigint[]), unnest($16::text[]),
+    unnest($17::int[]), unnest($18::text[]), unnest($19::bigint[]), unnest($20::text[]), unnest($21::text[])${form.auditValues}${form.where}`,
     ledger: `
   INSERT INTO publish_ledger AS known
-    (engine, job_key, process_instance_key, element_instance_key, fingerprint, attempts, receipt${form.ledgerColumn})
-  SELECT $22, * FROM unnest(
-    $23::bigint[], $24::bigint[], $25::bigint[], $26::text[], $27::int[], $28::text[]${form.ledgerArray})${form.where}
+    (engine, job_key, process_instance_key, element_instance_key, fingerprint, attempts, receipt)
+  SELECT $22,
+    unnest($23::bigint[]), unnest($24::bigint[]), unnest($25::bigint[]), unnest($26::text[]), unnest($27::int[]),
+    unnest($28::text[])${form.where}
   ON CONFLICT (engine, job_key) DO UPDATE SET
     process_instance_key = excluded.process_instance_key,
     element_instance_key = excluded.element_instance_key,
@@ -44,11 +44,9 @@ export function statementParts(form: StatementForm) {
       FROM (SELECT excluded.receipt IS NULL
               AND known.process_instance_key = excluded.process_instance_key
               AND known.element_instance_key = excluded.element_instance_key) AS k(keep)),
-    at = now(),
-    settled_at = excluded.settled_at`,
+    at = now()`,
     settled: `
-  UPDATE publish_ledger SET settled_at = now()
-  WHERE engine = $22 AND job_key = ANY($29::bigint[]) AND settled_at IS NULL`,
+  INSERT INTO settled_mark (engine, job_keys) SELECT $22, $29::bigint[] WHERE $29::bigint[] <> '{}'`,
     counters: `
 INSERT INTO sla_counter AS counter
   (minute, worker, adapter_id, operation, process_id, calls, errors, held, duration_sum_ms, duration_max_ms, histogram)
@@ -71,9 +69,7 @@ ON CONFLICT (minute, adapter_id, operation, process_id, worker) DO UPDATE SET
 
 const now = statementParts({
   auditColumn: '',
-  auditArray: '',
-  ledgerColumn: '',
-  ledgerArray: '',
+  auditValues: '',
   counterColumn: '',
   counterArray: '',
   minuteOf: 'now()',
@@ -82,8 +78,8 @@ const now = statementParts({
 
 /**
  * Audit rows, ledger rows, counters and settled marks of one moment, as one statement: one round trip, one commit.
- * Each array parameter is a column; rows are sorted by key, so that writers of several workers cannot deadlock.
- * `at` is the database's clock.
+ * Each array parameter is a column, unnested in the select list: in FROM, Postgres would keep each column's values aside
+ * first. Rows are sorted by key, so that writers of several workers cannot deadlock. `at` is the database's clock.
  */
 export const RECORD_STATEMENT = `
 WITH audit AS (${now.audit}
@@ -106,31 +102,30 @@ export function recordParameters(batch: RecordBatch): unknown[] {
     if (audit) audits.push(audit)
     if (sample) samples.push(sample)
   }
-  return sharedParameters(batch, audits, ledgerRowsOf(batch.records), sumSamples(samples))
+  const ledgers = ledgerRowsOf(batch.records)
+  // The mark is of an earlier delivery than the record beside it, whose job is not settled yet.
+  const recorded = new Set(ledgers.map(({ jobKey }) => jobKey))
+  const settledKeys = batch.settledKeys.filter((key) => !recorded.has(key))
+  return sharedParameters({ ...batch, settledKeys }, audits, ledgers, sumSamples(samples))
 }
 
-export interface LedgerRows {
-  byJobKey: ReadonlyMap<string, LedgerRecord>
-  sorted: LedgerRecord[]
-}
-
-/** Of a job that is recorded twice in one batch the later record counts: a statement can touch a row only once. */
-export function ledgerRowsOf(records: readonly CallRecord[]): LedgerRows {
-  const byJobKey = new Map<string, LedgerRecord>()
-  for (const { ledger } of records) if (ledger) byJobKey.set(ledger.jobKey, ledger)
-  return { byJobKey, sorted: [...byJobKey.values()].sort((a, b) => compareKeys(a.jobKey, b.jobKey)) }
+/**
+ * Sorted by job key. Of a job that is recorded twice in one batch the later record counts: a statement can touch a row
+ * only once.
+ */
+export function ledgerRowsOf(records: readonly CallRecord[]): LedgerRecord[] {
+  const rows = new Map<string, LedgerRecord>()
+  for (const { ledger } of records) if (ledger) rows.set(ledger.jobKey, ledger)
+  return [...rows.values()].sort((a, b) => compareKeys(a.jobKey, b.jobKey))
 }
 
 /** The values that all forms of the statement share, in the order of their parameters. */
 export function sharedParameters(
   batch: RecordBatch,
   audits: readonly AuditRow[],
-  ledgers: LedgerRows,
+  ledgerRows: readonly LedgerRecord[],
   counters: readonly CounterRow[],
 ): unknown[] {
-  const ledgerRows = ledgers.sorted
-  const settledKeys = batch.settledKeys.filter((key) => !ledgers.byJobKey.has(key)).sort(compareKeys)
-
   const audit = <T>(column: (row: AuditRow) => T): T[] => audits.map(column)
   const auditText = (column: (row: AuditRow) => string | null) =>
     textArray(audits.map((row) => storable(column(row))))
@@ -167,7 +162,7 @@ export function sharedParameters(
     ledgerText((row) => row.fingerprint),
     ledger((row) => row.attempts),
     ledgerText((row) => row.receipt),
-    settledKeys,
+    batch.settledKeys,
     counter((row) => row.adapterId),
     counter((row) => row.operation),
     counter((row) => row.processId),

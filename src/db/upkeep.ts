@@ -6,6 +6,8 @@ import { ensureAuditPartitions } from './partitions.js'
 
 const EVERY_MS = 60_000
 const SWEEP_ROWS = 5000
+/** Each holds the jobs of one statement, up to some hundreds. */
+const SWEEP_MARKS = 50
 const UPKEEP_LOCK = 4_771_902_002
 const SHORTEST_MEMORY_MS = 600_000
 
@@ -37,17 +39,46 @@ export async function sweepLedger(
   options: { jobTimeoutMs: number; ledgerRetentionDays: number },
 ): Promise<number> {
   const memoryMs = Math.max(SHORTEST_MEMORY_MS, 2 * options.jobTimeoutMs)
+  const settled = await sweepSettled(database, memoryMs)
+  return settled + (await sweepUnsettled(database, options.ledgerRetentionDays))
+}
+
+async function sweepSettled(database: Pick<Database, 'query'>, memoryMs: number): Promise<number> {
+  let removed = 0
+  for (;;) {
+    const [swept] = await database.query<{ marks: number; rows: number }>(
+      `WITH old AS (
+         DELETE FROM settled_mark WHERE ctid = ANY(ARRAY(
+           SELECT ctid FROM settled_mark
+           WHERE pg_try_advisory_xact_lock($1) AND at < now() - $2::double precision * interval '1 ms'
+           LIMIT ${SWEEP_MARKS}))
+         RETURNING engine, job_keys, at
+       ), forgotten AS (
+         DELETE FROM publish_ledger AS ledger
+         USING (SELECT engine, unnest(job_keys) AS job_key, at FROM old) AS settled
+         WHERE ledger.engine = settled.engine AND ledger.job_key = settled.job_key
+           -- Recorded again since, that delivery of it is not settled yet.
+           AND ledger.at <= settled.at
+         RETURNING 1
+       )
+       SELECT (SELECT count(*) FROM old)::int AS marks, (SELECT count(*) FROM forgotten)::int AS rows`,
+      [UPKEEP_LOCK, memoryMs],
+    )
+    removed += swept?.rows ?? 0
+    if ((swept?.marks ?? 0) < SWEEP_MARKS) return removed
+  }
+}
+
+async function sweepUnsettled(database: Pick<Database, 'query'>, retentionDays: number): Promise<number> {
   let removed = 0
   for (;;) {
     const rows = await database.query(
       `DELETE FROM publish_ledger WHERE ctid = ANY(ARRAY(
          SELECT ctid FROM publish_ledger
-         WHERE pg_try_advisory_xact_lock($1)
-           AND at < now() - $2::double precision * interval '1 ms'
-           AND (settled_at < now() - $2::double precision * interval '1 ms' OR at < now() - $3::int * interval '1 day')
+         WHERE pg_try_advisory_xact_lock($1) AND at < now() - $2::int * interval '1 day'
          LIMIT ${SWEEP_ROWS}))
        RETURNING 1`,
-      [UPKEEP_LOCK, memoryMs, options.ledgerRetentionDays],
+      [UPKEEP_LOCK, retentionDays],
     )
     removed += rows.length
     if (rows.length < SWEEP_ROWS) return removed

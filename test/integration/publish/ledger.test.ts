@@ -117,10 +117,25 @@ describe('old rows of the ledger', () => {
   it('are all removed, however many there are', async (t) => {
     const database = await migratedDatabase(t)
     await database.query(
-      `INSERT INTO publish_ledger (engine, job_key, process_instance_key, element_instance_key, fingerprint, at, settled_at)
-       SELECT 'engine-a', n, 1, 1, 'f', now() - interval '1 hour', now() - interval '1 hour' FROM generate_series(1, 12000) n`,
+      `INSERT INTO publish_ledger (engine, job_key, process_instance_key, element_instance_key, fingerprint, at)
+       SELECT 'engine-a', n, 1, 1, 'f', now() - interval '1 hour' FROM generate_series(1, 12000) n`,
+    )
+    await database.query(
+      `INSERT INTO settled_mark (engine, job_keys, at)
+       SELECT engine, array_agg(job_key), now() - interval '1 hour' FROM publish_ledger GROUP BY engine, job_key / 100`,
     )
     assert.equal(await sweepLedger(database, OPTIONS), 12_000)
+  })
+
+  it('are kept when the job was recorded again after it was settled', async (t) => {
+    const { database } = await published(t, { age: '15 minutes', settledAge: '20 minutes' })
+    assert.equal(await sweepLedger(database, OPTIONS), 0)
+  })
+
+  it('are kept though a job of the same key is settled in another engine', async (t) => {
+    const { database } = await published(t, { age: '20 minutes', settledAge: '15 minutes' })
+    await database.query("UPDATE settled_mark SET engine = 'engine-b'")
+    assert.equal(await sweepLedger(database, OPTIONS), 0)
   })
 })
 
@@ -141,9 +156,10 @@ async function published(
       },
     }),
   )
-  await database.query(
-    'UPDATE publish_ledger SET at = now() - $1::interval, settled_at = now() - $2::interval',
-    [age, settledAge],
-  )
+  await database.query('UPDATE publish_ledger SET at = now() - $1::interval', [age])
+  if (settledAge) {
+    await recorder.settled(job.key)
+    await database.query('UPDATE settled_mark SET at = now() - $1::interval', [settledAge])
+  }
   return { database, job, ledger: createLedger(database, 'engine-a', silentLog) }
 }
