@@ -7,6 +7,7 @@ import { type MessageView, SimpleConsumer } from 'rocketmq-client-nodejs'
 import type { BrokerConnection } from '../../src/brokers/broker.js'
 import { createRocketmqDriver } from '../../src/brokers/rocketmq/driver.js'
 import { type Log, silentLog } from '../../src/core/log.js'
+import type { Subscribe } from './consuming.js'
 
 export interface ReadMessage {
   queueId: number
@@ -24,6 +25,7 @@ const TIMEOUT_MS = 5000
 const READ_LIMIT_MS = 30_000
 const UPDATE_AND_CREATE_TOPIC = 17
 const UPDATE_AND_CREATE_SUBSCRIPTION_GROUP = 200
+const AUTH_UPDATE_ACL = 3007
 const READ_AND_WRITE = 0b110
 /** Take the subscription from the request itself; no consumer need be registered. */
 const WITH_SUBSCRIPTION = 0b100
@@ -41,6 +43,13 @@ export function connect(
   const connection = driver.connect(driver.parse(address, settings), { adapter: 'test', log })
   t.after(() => connection.close())
   return connection
+}
+
+/** `subscribe` of the driver under test. */
+export function subscribeOver(address: string, settings: Record<string, unknown> = {}): Subscribe {
+  const driver = createRocketmqDriver()
+  const parsed = driver.parse(address, settings)
+  return (source, handle) => driver.subscribe(parsed, source, handle, { adapter: 'test', log: silentLog })
 }
 
 /** A topic on every broker; resolves to its name once the name server knows it. */
@@ -87,6 +96,28 @@ export async function createOrderedGroup(nameServer: string): Promise<string> {
     }
   })
   return groupName
+}
+
+/** Lets a user of RocketMQ 5's access control do this with a resource, such as `Topic:orders`, on every broker. */
+export async function permit(
+  nameServer: string,
+  credentials: Credentials,
+  { user, resource, actions }: { user: string; resource: string; actions: string[] },
+): Promise<void> {
+  const subject = `User:${user}`
+  const entries = [{ resource, actions, sourceIps: [], decision: 'Allow' }]
+  await withClient(
+    nameServer,
+    async (client) => {
+      for (const address of await masters(client)) {
+        const command = RemotingCommand.createRequestCommand(AUTH_UPDATE_ACL, { subject })
+        command.body = Buffer.from(JSON.stringify({ subject, policies: [{ policyType: 'Custom', entries }] }))
+        const answer = await client.invoke(address, command, TIMEOUT_MS)
+        assert.equal(answer.code, 0, answer.remark)
+      }
+    },
+    credentials,
+  )
 }
 
 interface TopicOptions {

@@ -69,6 +69,8 @@ declare module 'ali-ons/lib/mq_client_api.js' {
     sendHearbeat(brokerAddress: string, data: Heartbeat, timeoutMs: number): Promise<void>
     /** Any request. Resolves to refusals as well: their `code` is not 0. */
     invoke(address: string, command: RemotingCommand, timeoutMs: number): Promise<RemotingCommand>
+    /** Sends what needs no answer, or is one. */
+    invokeOneway(address: string, command: RemotingCommand): Promise<void>
     close(): Promise<void>
   }
 }
@@ -79,6 +81,7 @@ declare module 'ali-ons/lib/protocol/command/remoting_command.js' {
       code: number,
       header: Record<string, string | number | boolean>,
     ): RemotingCommand
+    static createResponseCommand(code: number, opaque: number, remark: string): RemotingCommand
     code: number
     remark?: string
     /** Of an answer: its header. */

@@ -6,6 +6,8 @@ export interface Request {
   address: string
   /** Absent where the request is not about a topic. */
   topic?: string
+  /** The group that consumes; absent where the request is about publishing. */
+  group?: string
 }
 
 const TOPIC_CURE_REMOTING =
@@ -121,10 +123,16 @@ function refusal(code: ErrorCode, request: Request, topicCure: string, cause: un
     case 'AUTHENTICATION_FAILED':
       return new RelayError(code, `${text}; check settings accessKey and secretKey`, { cause })
     case 'NOT_AUTHORIZED':
-      return new RelayError(code, `${text}; allow this access key to publish there`, { cause })
+      return new RelayError(code, `${text}; ${accessCure(request)}`, { cause })
     default:
       return new RelayError(code, `${text}${refusalCure(reason)}`, { cause })
   }
+}
+
+function accessCure({ topic, group }: Request): string {
+  if (group === undefined) return 'allow this access key to publish there'
+  const from = topic === undefined ? '' : ` from topic "${topic}"`
+  return `allow this access key to consume${from} as group "${group}" (SUB on both; RocketMQ 5 over remoting wants GET, too)`
 }
 
 function refusalCure(reason: string): string {
@@ -136,6 +144,9 @@ function refusalCure(reason: string): string {
   }
   if (reason.includes(TIMERS_OFF)) {
     return '; deliverAt needs timerWheelEnable=true in the configuration of the broker: set it, or use delayLevel over remoting'
+  }
+  if (reason.includes('pop message is forbidden')) {
+    return '; consuming over gRPC needs timerWheelEnable=true in the configuration of the broker: set it, or use protocol "remoting"'
   }
   return ''
 }

@@ -1,9 +1,8 @@
 import { RelayError } from '../../core/errors.js'
 import type { MessageQuery, MessageRecord } from '../operator.js'
 import { messageId } from './consume/inbound.js'
-import { decodeMessages, hostOf, type StoredMessage } from './consume/stored-message.js'
+import { bodyOf, decodeMessages, hostOf, type StoredMessage } from './consume/stored-message.js'
 import { serverName } from './operator-names.js'
-import { readableBody } from './operator-read.js'
 import type { Master, OperatorSession } from './operator-session.js'
 
 const QUERY_MESSAGE = 12
@@ -82,7 +81,7 @@ export async function recordOf(topic: string, [broker, message]: Found): Promise
     tag: tag ?? null,
     keys: keys === undefined ? [] : keys.split(' '),
     properties: others,
-    value: await readableBody(message),
+    value: await bodyOf(message),
   }
 }
 

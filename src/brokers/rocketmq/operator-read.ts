@@ -2,9 +2,10 @@ import { RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { pause } from '../../core/time-limit.js'
 import type { ConsumedMessage, ConsumeRequest, QueuedTopic } from '../operator.js'
+import { ConsumerClient } from './consume/consumer-client.js'
 import { hasWantedTag, subscriptionData } from './consume/filter.js'
 import { messageId } from './consume/inbound.js'
-import { ConsumerRequests, type ReadQueue } from './consume/requests.js'
+import { QueueRequests, type ReadQueue } from './consume/queue-requests.js'
 import { bodyOf, type StoredMessage } from './consume/stored-message.js'
 import { isReservedProperty } from './message.js'
 import { serverName } from './operator-names.js'
@@ -94,13 +95,13 @@ export async function readTimes(
 
 async function withRequests(
   { settings, log }: TopicReading,
-  use: (requests: ConsumerRequests) => Promise<void>,
+  use: (requests: QueueRequests) => Promise<void>,
 ): Promise<void> {
-  const requests = new ConsumerRequests(settings, log, () => undefined)
+  const client = new ConsumerClient(settings, TOOLS_GROUP, log)
   try {
-    await use(requests)
+    await use(new QueueRequests(client))
   } finally {
-    await requests.close()
+    await client.close()
   }
 }
 
@@ -117,7 +118,7 @@ function wholeRanges({ topic, addressOf, settings }: TopicReading): Range[] {
 async function rangesOf(
   reading: TopicReading,
   { topic, from, partition, broker }: ConsumeRequest,
-  requests: ConsumerRequests,
+  requests: QueueRequests,
 ): Promise<Range[]> {
   const whole = wholeRanges(reading)
   const chosen = whole.filter(
@@ -169,13 +170,13 @@ interface ReadOptions {
 }
 
 async function* readRange(
-  requests: ConsumerRequests,
+  requests: QueueRequests,
   { queue, address, start, end }: Range,
   { filter, follow = false, signal, aborted, log }: ReadOptions,
 ): AsyncGenerator<StoredMessage> {
   const subscription = subscriptionData(queue.topic, filter, 0)
   for (let offset = start; (follow || offset < end) && !signal?.aborted; ) {
-    const pulling = requests.pull(address, TOOLS_GROUP, queue, offset, subscription)
+    const pulling = requests.pull(address, queue, offset, subscription)
     const pulled = await Promise.race(aborted ? [pulling, aborted] : [pulling]).catch(
       async (error: unknown) => {
         if (!follow || !(error instanceof RelayError && error.retryable)) throw error
@@ -213,24 +214,10 @@ async function consumedMessage(
     offset: String(offset),
     timestamp: storedAt,
     key: keys === undefined ? null : Buffer.from(keys),
-    value: await readableBody(message),
+    value: await bodyOf(message),
     headers: Object.fromEntries([...properties].filter(([name]) => !isReservedProperty(name))),
     broker,
     messageId: messageId(message),
     ...(tag !== undefined && { tag }),
-  }
-}
-
-/** @throws RelayError VALUE_NOT_DESERIALIZABLE */
-export async function readableBody(message: StoredMessage): Promise<Buffer> {
-  try {
-    return await bodyOf(message)
-  } catch (cause) {
-    const { topic, queueId, offset, compression } = message
-    throw new RelayError(
-      'VALUE_NOT_DESERIALIZABLE',
-      `the body at offset ${offset} of queue ${queueId} of topic ${topic} is not ${compression}, as it claims to be`,
-      { cause },
-    )
   }
 }

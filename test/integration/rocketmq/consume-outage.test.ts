@@ -2,24 +2,20 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createRocketmqDriver } from '../../../src/brokers/rocketmq/driver.js'
-import { silentLog } from '../../../src/core/log.js'
 import { message, settled } from '../../contract/broker-contract.js'
 import { answerSwallower } from '../../helpers/answer-swallower.js'
 import { consume, newGroup, type Subscribe, textOf } from '../../helpers/consuming.js'
 import { ownRocketmq } from '../../helpers/own-rocketmq.js'
-import { brokerAddress, connect, createTopic } from '../../helpers/rocketmq.js'
+import { brokerAddress, connect, createTopic, subscribeOver } from '../../helpers/rocketmq.js'
 import { testServers } from '../../helpers/servers.js'
 import { hangingServer } from '../../helpers/unwell-servers.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 const { nameServer } = testServers().rocketmq
-const driver = createRocketmqDriver()
 const LONG_MS = 120_000
 
 function over(address: string, protocol = 'remoting'): Subscribe {
-  const settings = driver.parse(address, { protocol, connectTimeoutMs: 2000 })
-  return (source, handle) => driver.subscribe(settings, source, handle, { adapter: 'test', log: silentLog })
+  return subscribeOver(address, { protocol, connectTimeoutMs: 2000 })
 }
 
 // Over gRPC that takes minutes: proxies hold on to what they gave to a member until it has been silent for two.

@@ -1,31 +1,30 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createRocketmqDriver } from '../../../src/brokers/rocketmq/driver.js'
-import { silentLog } from '../../../src/core/log.js'
 import { failure, message, settled } from '../../contract/broker-contract.js'
 import { answerSwallower } from '../../helpers/answer-swallower.js'
-import { consume, Gate, newGroup, type Subscribe, textOf } from '../../helpers/consuming.js'
-import { brokerAddress, connect, createOrderedGroup, createTopic, readTopic } from '../../helpers/rocketmq.js'
+import { consume, Gate, newGroup, textOf } from '../../helpers/consuming.js'
+import {
+  brokerAddress,
+  connect,
+  createOrderedGroup,
+  createTopic,
+  readTopic,
+  subscribeOver,
+} from '../../helpers/rocketmq.js'
 import { mqadmin, produceWithJava } from '../../helpers/rocketmq-java.js'
 import { testServers } from '../../helpers/servers.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 const { nameServer, proxyEndpoint } = testServers().rocketmq
-const driver = createRocketmqDriver()
 const REDELIVERY_MS = 60_000
 
-function over(address: string, settings: Record<string, unknown> = {}): Subscribe {
-  const parsed = driver.parse(address, settings)
-  return (source, handle) => driver.subscribe(parsed, source, handle, { adapter: 'test', log: silentLog })
-}
-
-const subscribe = over(nameServer)
+const subscribe = subscribeOver(nameServer)
 
 // Starting Java takes long: one producer serves both protocols.
 test('body, tag, keys, properties and all compressions of a Java producer are read over both protocols', async (t) => {
   const topic = await createTopic(nameServer)
   const remoting = await consume(t, subscribe, { topics: [{ topic }] })
-  const grpc = await consume(t, over(proxyEndpoint, { protocol: 'grpc' }), { topics: [{ topic }] })
+  const grpc = await consume(t, subscribeOver(proxyEndpoint, { protocol: 'grpc' }), { topics: [{ topic }] })
   const large = 'compressible '.repeat(1000)
 
   const ids = await produceWithJava(nameServer, [
@@ -65,7 +64,7 @@ for (const [protocol, address] of [
   ['remoting', nameServer],
   ['grpc', proxyEndpoint],
 ] as const) {
-  const join = over(address, { protocol })
+  const join = subscribeOver(address, { protocol })
 
   describe(`a RocketMQ subscription over ${protocol}`, { concurrency: true }, () => {
     test('gets only the tags it asks for', async (t) => {
@@ -110,7 +109,7 @@ for (const [protocol, address] of [
       const publisher = connect(t, nameServer)
       const { messages } = await consume(
         t,
-        over(address, { protocol, maxReconsumeTimes: 1 }),
+        subscribeOver(address, { protocol, maxReconsumeTimes: 1 }),
         { group, topics: [{ topic }] },
         () => {
           throw new Error('never')
@@ -139,7 +138,7 @@ for (const [protocol, address] of [
       const topic = await createTopic(nameServer)
       await createTopic(nameServer, { name: `shop%${topic}` })
       const publisher = connect(t, nameServer, { namespace: 'shop' })
-      const { messages } = await consume(t, over(address, { protocol, namespace: 'shop' }), {
+      const { messages } = await consume(t, subscribeOver(address, { protocol, namespace: 'shop' }), {
         topics: [{ topic }],
       })
 
@@ -276,7 +275,7 @@ describe('a RocketMQ subscription over remoting alone', { concurrency: true }, (
     // No redeliveries are left from the start: this is where others drop it.
     const { messages, subscription } = await consume(
       t,
-      over(names.address),
+      subscribeOver(names.address),
       { topics: [{ topic }], maxRedeliveries: 0 },
       async (each) => {
         if (textOf(each) !== 'bad') return
@@ -306,7 +305,7 @@ describe('a RocketMQ subscription over remoting alone', { concurrency: true }, (
     broker.refuseRequests(SEND_BACK)
     const first = await consume(
       t,
-      over(names.address),
+      subscribeOver(names.address),
       { group, topics: [{ topic }], maxRedeliveries: 0 },
       () => {
         throw new Error('never')
@@ -365,7 +364,7 @@ describe('a RocketMQ subscription over remoting alone', { concurrency: true }, (
     for (let i = 0; i < 30; i++) await publisher.publish(message(topic, `${i}`))
     const gate = new Gate()
     const sizes: number[] = []
-    const subscription = await over(nameServer, {
+    const subscription = await subscribeOver(nameServer, {
       consumeThreadMin: 2,
       consumeThreadMax: 2,
       consumeMessageBatchMaxSize: 7,
@@ -386,7 +385,7 @@ describe('a RocketMQ subscription over remoting alone', { concurrency: true }, (
 })
 
 describe('a RocketMQ subscription over grpc alone', { concurrency: true }, () => {
-  const join = over(proxyEndpoint, { protocol: 'grpc' })
+  const join = subscribeOver(proxyEndpoint, { protocol: 'grpc' })
 
   test('lets the messages behind go on once one that keeps its order is a dead letter', async (t) => {
     const topic = await createTopic(nameServer, { queues: 1, type: 'FIFO' })
@@ -416,7 +415,7 @@ describe('a RocketMQ subscription over grpc alone', { concurrency: true }, () =>
     proxy.redirectTo(proxy)
     const first = await consume(
       t,
-      over(proxy.address, { protocol: 'grpc', connectTimeoutMs: 1000 }),
+      subscribeOver(proxy.address, { protocol: 'grpc', connectTimeoutMs: 1000 }),
       { group, topics: [{ topic }] },
       () => proxy.cutAll(),
     )

@@ -5,8 +5,8 @@ import type { BrokerOperator, ConsumedMessage, ConsumeRequest } from '../../../s
 import { createRocketmqDriver } from '../../../src/brokers/rocketmq/driver.js'
 import { silentLog } from '../../../src/core/log.js'
 import { message } from '../../contract/broker-contract.js'
-import { newGroup } from '../../helpers/consuming.js'
-import { connect, createTopic } from '../../helpers/rocketmq.js'
+import { consume, newGroup } from '../../helpers/consuming.js'
+import { connect, createTopic, subscribeOver } from '../../helpers/rocketmq.js'
 import { consumeWithJava, type mqadmin4, produceWithJava } from '../../helpers/rocketmq-java.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
@@ -88,6 +88,23 @@ export function describeOperator(
       )
       await operator.createTopic?.({ topic: name, partitions: 1, configs: {} })
       assert.deepEqual(await consumed(operator, name, {}), [])
+    })
+
+    test('sees which queues a member of this program reads, as the admin tool does', async (t) => {
+      const [topic, group] = [await createTopic(nameServer(), { queues: 2 }), newGroup()]
+      const operator = operate(t, nameServer())
+      await consume(t, subscribeOver(nameServer()), { group, topics: [{ topic }] })
+
+      const description = await operator.describeGroup?.(group)
+
+      const [member] = description?.members ?? []
+      const held = description?.partitions.filter((each) => each.topic === topic)
+      assert.deepEqual(
+        held?.map((each) => each.memberId),
+        [member?.memberId, member?.memberId],
+      )
+      const status = await mqadmin(nameServer(), 'consumerStatus', '-g', group)
+      assert.ok(member && status.includes(member.memberId), status)
     })
 
     test('sees who reads which queue, and how far the group lags behind, as the admin tool does', async (t) => {

@@ -88,7 +88,7 @@ export class GrpcRequests {
 
   /** One readable queue of each broker, which stands for all of them: the proxy chooses itself. */
   async route(topic: string): Promise<MessageQueue[]> {
-    const request = { address: this.#settings.addresses.join(';'), topic }
+    const request = this.#request(this.#settings.addresses.join(';'), topic)
     const client = this.#client
     const query = new service.QueryRouteRequest()
       .setTopic(resource(topic))
@@ -109,7 +109,7 @@ export class GrpcRequests {
   async introduce(endpoints: Endpoints): Promise<GroupSettings | undefined> {
     if (this.#streams.has(endpoints.facade)) return undefined
     const client = this.#client
-    const request = { address: endpoints.facade }
+    const request = this.#request(endpoints.facade)
     const stream = client.stub(endpoints).telemetry(client.producer.getRequestMetadata())
     this.#streams.set(endpoints.facade, stream)
     const lost = () => {
@@ -147,12 +147,14 @@ export class GrpcRequests {
     } catch (error) {
       this.#streams.delete(endpoints.facade)
       stream.cancel()
+      // A proxy that does not want this consumer ends the stream without a word, but gives a reason here.
+      await this.heartbeat(endpoints)
       throw error
     }
   }
 
   async heartbeat(endpoints: Endpoints): Promise<void> {
-    const request = { address: endpoints.facade }
+    const request = this.#request(endpoints.facade)
     const beat = new service.HeartbeatRequest()
       .setGroup(resource(this.#group))
       .setClientType(ClientType.PUSH_CONSUMER)
@@ -166,7 +168,7 @@ export class GrpcRequests {
   async leave(endpoints: Endpoints): Promise<void> {
     const end = new service.NotifyClientTerminationRequest().setGroup(resource(this.#group))
     await this.#call<NotifyClientTerminationResponse>(
-      { address: endpoints.facade },
+      this.#request(endpoints.facade),
       endpoints,
       (stub, ...rest) => stub.notifyClientTermination(end, ...rest),
     )
@@ -183,7 +185,7 @@ export class GrpcRequests {
     take: (messages: ReceivedMessage[]) => void,
   ): Promise<void> {
     const { endpoints } = queue.broker
-    const request = { address: endpoints.facade, topic }
+    const request = this.#request(endpoints.facade, topic)
     const receive = new service.ReceiveMessageRequest()
       .setGroup(resource(this.#group))
       .setMessageQueue(queue.toProtobuf())
@@ -220,7 +222,7 @@ export class GrpcRequests {
   }
 
   async acknowledge({ topic, id, receiptHandle, endpoints }: ReceivedMessage): Promise<void> {
-    const request = { address: endpoints.facade, topic }
+    const request = this.#request(endpoints.facade, topic)
     const ack = new service.AckMessageRequest().setGroup(resource(this.#group)).setTopic(resource(topic))
     ack.addEntries(new service.AckMessageEntry().setMessageId(id).setReceiptHandle(receiptHandle))
     const response = await this.#call<AckMessageResponse>(request, endpoints, (stub, ...rest) =>
@@ -234,7 +236,7 @@ export class GrpcRequests {
     { topic, id, receiptHandle, endpoints }: ReceivedMessage,
     delayMs: number,
   ): Promise<void> {
-    const request = { address: endpoints.facade, topic }
+    const request = this.#request(endpoints.facade, topic)
     const change = new service.ChangeInvisibleDurationRequest()
       .setGroup(resource(this.#group))
       .setTopic(resource(topic))
@@ -248,7 +250,7 @@ export class GrpcRequests {
   }
 
   async giveUp({ topic, id, receiptHandle, endpoints, attempt }: ReceivedMessage): Promise<void> {
-    const request = { address: endpoints.facade, topic }
+    const request = this.#request(endpoints.facade, topic)
     const forward = new service.ForwardMessageToDeadLetterQueueRequest()
       .setGroup(resource(this.#group))
       .setTopic(resource(topic))
@@ -292,6 +294,10 @@ export class GrpcRequests {
       .setRequestTimeout(duration(this.#settings.connectTimeoutMs))
       .setSubscription(subscription)
       .setUserAgent(new definition.UA().setLanguage(definition.Language.NODE_JS))
+  }
+
+  #request(address: string, topic?: string): Request {
+    return { address, group: this.#group, ...(topic !== undefined && { topic }) }
   }
 
   async #call<Response>(

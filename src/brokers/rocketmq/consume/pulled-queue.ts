@@ -6,7 +6,7 @@ import { QueueWork, type QueueWorkOptions } from '../../queue-work.js'
 import type { MessageFilter } from '../../subscription.js'
 import { Bell } from './bell.js'
 import { hasWantedTag, type SubscriptionData } from './filter.js'
-import type { Pulled, ReadQueue } from './requests.js'
+import type { Pulled, ReadQueue } from './queue-requests.js'
 import type { StoredMessage } from './stored-message.js'
 
 /** Offsets between the oldest message that is not done and the newest fetched, at most. */
@@ -52,6 +52,11 @@ export class PulledQueue {
 
   get position(): bigint {
     return this.#work.position
+  }
+
+  /** Offset behind all that was fetched. */
+  get end(): bigint {
+    return this.#work.end
   }
 
   get bytes(): number {

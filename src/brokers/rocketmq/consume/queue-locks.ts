@@ -1,12 +1,11 @@
-import type { ConsumerRequests, ReadQueue } from './requests.js'
+import type { GroupRequests } from './group-requests.js'
+import type { ReadQueue } from './queue-requests.js'
 
 /** Brokers give a lock to somebody else after 60 s. */
 const LOCK_LASTS_MS = 30_000
 
 export interface QueueLocksOptions {
-  requests: ConsumerRequests
-  clientId: string
-  group: string
+  requests: GroupRequests
   addressOf(queue: ReadQueue): string
 }
 
@@ -22,7 +21,7 @@ export class QueueLocks {
 
   /** Locks or renews; to be called well within the time a lock lasts. @returns keys of those that are held now */
   async hold(queues: ReadQueue[]): Promise<Set<string>> {
-    const { requests, clientId, group, addressOf } = this.#options
+    const { requests, addressOf } = this.#options
     const now = performance.now()
     const byAddress = new Map<string, ReadQueue[]>()
     for (const queue of queues) {
@@ -31,7 +30,7 @@ export class QueueLocks {
     }
     await Promise.all(
       [...byAddress].map(async ([address, ofBroker]) => {
-        const locked = await requests.lock(address, clientId, group, ofBroker).catch(() => undefined)
+        const locked = await requests.lock(address, ofBroker).catch(() => undefined)
         // Without an answer the lock from before may go on for a while.
         if (!locked) return
         for (const queue of ofBroker) this.#lockedAt.delete(keyOf(queue))
@@ -45,9 +44,9 @@ export class QueueLocks {
 
   /** @throws RelayError */
   async release(queue: ReadQueue): Promise<void> {
-    const { requests, clientId, group, addressOf } = this.#options
+    const { requests, addressOf } = this.#options
     this.#lockedAt.delete(keyOf(queue))
-    await requests.unlock(addressOf(queue), clientId, group, [queue])
+    await requests.unlock(addressOf(queue), [queue])
   }
 }
 

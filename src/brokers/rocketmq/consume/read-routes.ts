@@ -1,14 +1,14 @@
 import { RelayError, toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
-import type { ConsumerRequests, ReadQueue, ReadRoute } from './requests.js'
+import type { QueueRequests, ReadQueue, ReadRoute } from './queue-requests.js'
 
 /** Where the topics of a subscription lie. What is known is used until something newer is. */
 export class ReadRoutes {
-  readonly #requests: ConsumerRequests
+  readonly #requests: QueueRequests
   readonly #log: Log
   readonly #routes = new Map<string, ReadRoute>()
 
-  constructor(requests: ConsumerRequests, log: Log) {
+  constructor(requests: QueueRequests, log: Log) {
     this.#requests = requests
     this.#log = log
   }

@@ -3,7 +3,7 @@ import definition, { type Message } from 'rocketmq-client-nodejs/proto/apache/ro
 import type { InboundMessage } from '../../subscription.js'
 import { isReservedProperty } from '../message.js'
 import { withoutNamespace } from './inbound.js'
-import { type Compression, decompress } from './stored-message.js'
+import { decompress, type KnownCompression } from './stored-message.js'
 
 const { Encoding } = definition
 
@@ -79,7 +79,7 @@ export async function inboundFromProxy(
 }
 
 /** Proxies call every compression GZIP and pass the bytes on as they are. */
-function compressionOf(body: Buffer): Compression {
+function compressionOf(body: Buffer): KnownCompression {
   if (body.subarray(0, 4).equals(LZ4_FRAME)) return 'lz4'
   if (body.subarray(0, 4).equals(ZSTD_FRAME)) return 'zstd'
   return 'zlib'

@@ -19,13 +19,18 @@ import type { RocketmqSettings } from '../settings.js'
 import { withNamespace } from '../settings.js'
 import { allocateAveragely } from './allocation.js'
 import { Bell } from './bell.js'
+import { ConsumerClient } from './consumer-client.js'
 import { type SubscriptionData, subscriptionData } from './filter.js'
+import { GroupOffsets } from './group-offsets.js'
+import { GroupRequests } from './group-requests.js'
 import { Health } from './health.js'
+import { HeldQueues } from './held-queues.js'
 import { inboundMessage, messageGroup, retryTopic, withoutNamespace } from './inbound.js'
 import { PulledQueue } from './pulled-queue.js'
 import { keyOf, QueueLocks } from './queue-locks.js'
+import { QueueRequests, type ReadQueue, type ReadRoute } from './queue-requests.js'
 import { ReadRoutes } from './read-routes.js'
-import { ConsumerRequests, type Membership, type ReadQueue, type ReadRoute } from './requests.js'
+import { runningInfo } from './running-info.js'
 import { sendBack } from './send-back.js'
 import type { CheckedSource } from './source.js'
 import type { StoredMessage } from './stored-message.js'
@@ -47,20 +52,20 @@ export class RemotingMember implements Subscription {
   readonly #source: CheckedSource
   readonly #handle: MessageHandler
   readonly #log: Log
-  readonly #requests: ConsumerRequests
-  readonly #dispatcher: Dispatcher
-  readonly #health: Health
   readonly #clientId = `${hostname()}@${process.pid}@${randomUUID().slice(0, 8)}`
+  readonly #startedAt = Date.now()
   /** As the server spells it. */
   readonly #group: string
+  readonly #client: ConsumerClient
+  readonly #groupRequests: GroupRequests
+  readonly #queueRequests: QueueRequests
+  readonly #routes: ReadRoutes
+  readonly #offsets: GroupOffsets
+  readonly #queues: HeldQueues
+  readonly #dispatcher: Dispatcher
+  readonly #health: Health
   /** By the topic as the server spells it, that of the messages sent back included. */
   readonly #subscriptions: Map<string, SubscriptionData>
-  readonly #routes: ReadRoutes
-  readonly #queues = new Map<string, PulledQueue>()
-  /** Given up, while the last of their messages is being handled. */
-  readonly #releasing = new Set<string>()
-  /** Where the order of a queue must hold across members. */
-  readonly #locks: QueueLocks | undefined
   readonly #paused = new Set<string>()
   readonly #bell = new Bell()
   readonly #stop = new AbortController()
@@ -80,18 +85,36 @@ export class RemotingMember implements Subscription {
     this.#group = withNamespace(source.group, settings)
     // Each queue and each message that waits for something listens.
     setMaxListeners(0, this.#stop.signal)
-    this.#requests = new ConsumerRequests(settings, log, () => this.#bell.ring())
-    this.#routes = new ReadRoutes(this.#requests, log)
+    this.#client = new ConsumerClient(settings, this.#group, log)
+    this.#client.listen({
+      onGroupChanged: () => this.#bell.ring(),
+      describe: () =>
+        runningInfo(this.#queues.all, { startedAt: this.#startedAt, isOrdered: source.order !== 'none' }),
+    })
+    this.#groupRequests = new GroupRequests(this.#client, this.#clientId)
+    this.#queueRequests = new QueueRequests(this.#client)
+    this.#routes = new ReadRoutes(this.#queueRequests, log)
     this.#dispatcher = new Dispatcher(source.concurrency)
     this.#health = new Health(source.group, log)
-    if (this.#isClustering && source.order !== 'none') {
-      this.#locks = new QueueLocks({
-        requests: this.#requests,
-        clientId: this.#clientId,
-        group: this.#group,
-        addressOf: (queue) => this.#routes.addressOf(queue),
-      })
-    }
+    const addressOf = (queue: ReadQueue) => this.#routes.addressOf(queue)
+    this.#offsets = new GroupOffsets({
+      requests: this.#queueRequests,
+      isShared: this.#isClustering,
+      // Whatever was sent back waits to be handled, no matter when.
+      fromOf: ({ topic }) => (topic === retryTopic(this.#group) ? { at: 'earliest' } : source.from),
+      addressOf,
+    })
+    this.#queues = new HeldQueues({
+      dispatcher: this.#dispatcher,
+      offsets: this.#offsets,
+      locks:
+        this.#isClustering && source.order !== 'none'
+          ? new QueueLocks({ requests: this.#groupRequests, addressOf })
+          : undefined,
+      open: (queue, start) => this.#pulledQueue(queue, start),
+      signal: this.#stop.signal,
+      log,
+    })
     const version = Date.now()
     const wanted = source.topics.map(({ topic, filter }) =>
       subscriptionData(withNamespace(topic, settings), filter, version),
@@ -129,8 +152,8 @@ export class RemotingMember implements Subscription {
     const held = this.#held().filter(({ queue }) => !wanted || wanted.has(keyOf(queue)))
     await Promise.all(
       held.map(async (pulled) => {
-        pulled.moveTo(await this.#offsetFor(to, pulled.queue))
-        await this.#commit(pulled)
+        pulled.moveTo(await this.#offsets.offsetFor(to, pulled.queue))
+        await this.#offsets.commit(pulled)
       }),
     )
     return held.map(({ queue }) => this.#idOf(queue))
@@ -139,7 +162,7 @@ export class RemotingMember implements Subscription {
   async positions(): Promise<QueuePosition[]> {
     return Promise.all(
       this.#held().map(async ({ queue, position, isPaused }) => {
-        const end = await this.#requests.endOffset(this.#routes.addressOf(queue), queue)
+        const end = await this.#offsets.endOf(queue)
         return {
           ...this.#idOf(queue),
           offset: String(position),
@@ -164,18 +187,15 @@ export class RemotingMember implements Subscription {
   async #leave(): Promise<void> {
     this.#stop.abort()
     this.#bell.ring()
-    const queues = [...this.#queues.values()]
-    for (const queue of queues) queue.stop()
-    await this.#withinBudget(this.#dispatcher.stop())
+    this.#queues.stop()
+    await withTimeLimit(this.#dispatcher.stop(), CLOSE_BUDGET_MS, () => new Error('still at work')).catch(
+      () => undefined,
+    )
     await this.#loops
     const addresses = this.#routes.addresses
-    await Promise.allSettled(queues.map((queue) => this.#commit(queue)))
-    for (const queue of queues) queue.drop()
-    await Promise.allSettled(queues.map(({ queue }) => this.#locks?.release(queue)))
-    await Promise.allSettled(
-      addresses.map((address) => this.#requests.leave(address, this.#clientId, this.#group)),
-    )
-    await this.#requests.close()
+    await this.#queues.leave()
+    await Promise.allSettled(addresses.map((address) => this.#groupRequests.leave(address)))
+    await this.#client.close()
   }
 
   async #keepJoined(wasComplete: boolean): Promise<void> {
@@ -198,24 +218,17 @@ export class RemotingMember implements Subscription {
 
   /** Tells the brokers of this member and takes its share of the queues. Resolves to whether nothing is missing. */
   async #join(): Promise<boolean> {
-    const member: Membership = {
-      clientId: this.#clientId,
-      group: this.#group,
-      mode: this.#source.mode,
-      from: this.#source.from,
-      subscriptions: [...this.#subscriptions.values()],
-    }
+    const { mode, from } = this.#source
+    const member = { mode, from, subscriptions: [...this.#subscriptions.values()] }
     const beats = await Promise.allSettled(
-      this.#routes.addresses.map((address) => this.#requests.heartbeat(address, member)),
+      this.#routes.addresses.map((address) => this.#groupRequests.heartbeat(address, member)),
     )
     const failed = beats.find((beat) => beat.status === 'rejected')
     if (failed && beats.every((beat) => beat.status === 'rejected')) throw failed.reason
-    const mine = new Map<string, ReadQueue>()
-    for (const [topic, route] of this.#routes.known) {
-      for (const queue of await this.#shareOf(topic, route)) mine.set(keyOf(queue), queue)
-    }
-    for (const [key, pulled] of this.#queues) if (!mine.has(key)) this.#release(key, pulled)
-    const isComplete = await this.#take(mine)
+    const share: ReadQueue[] = []
+    for (const [topic, route] of this.#routes.known) share.push(...(await this.#shareOf(topic, route)))
+    const isComplete = await this.#queues.become(share)
+    this.#applyPauses()
     return isComplete && !failed && this.#routes.known.size === this.#subscriptions.size
   }
 
@@ -224,43 +237,19 @@ export class RemotingMember implements Subscription {
     const members = await this.#members(route)
     if (members.includes(this.#clientId)) return allocateAveragely(route.queues, members, this.#clientId)
     // The broker has just forgotten this member, which the next heartbeat sets right.
-    return this.#held(topic).map(({ queue }) => queue)
+    return this.#queues.all.map(({ queue }) => queue).filter((queue) => queue.topic === topic)
   }
 
   async #members(route: ReadRoute): Promise<string[]> {
     let failure: unknown
     for (const address of new Set(route.addressOf.values())) {
       try {
-        return await this.#requests.members(address, this.#group)
+        return await this.#groupRequests.members(address)
       } catch (error) {
         failure = error
       }
     }
     throw failure
-  }
-
-  /** Starts on those queues that are new. Resolves to whether all could be had. */
-  async #take(mine: Map<string, ReadQueue>): Promise<boolean> {
-    const locked = this.#locks && (await this.#lock(this.#locks, [...mine.values()]))
-    let isComplete = true
-    await Promise.all(
-      [...mine].map(async ([key, queue]) => {
-        if (this.#queues.has(key)) return
-        if (this.#releasing.has(key) || (locked && !locked.has(key))) {
-          isComplete = false
-          return
-        }
-        const offset = await this.#startOf(queue)
-        if (this.#stop.signal.aborted) return
-        const pulled = this.#pulledQueue(queue, offset)
-        pulled.committed = offset
-        this.#queues.set(key, pulled)
-        this.#dispatcher.add(pulled)
-        this.#log.debug('consuming a queue', { ...queue, offset: String(offset) })
-      }),
-    )
-    this.#applyPauses()
-    return isComplete
   }
 
   #pulledQueue(queue: ReadQueue, start: bigint): PulledQueue {
@@ -272,7 +261,7 @@ export class RemotingMember implements Subscription {
       start,
       data,
       filter: this.#source.topics.find((each) => withNamespace(each.topic, this.#settings) === topic)?.filter,
-      pull: (of, offset) => this.#requests.pull(this.#routes.addressOf(of), this.#group, of, offset, data),
+      pull: (of, offset) => this.#queueRequests.pull(this.#routes.addressOf(of), of, offset, data),
       hasRoom: () => this.#held().reduce((sum, { bytes }) => sum + bytes, 0) < MEMORY_BYTES,
       onAnswer: (error) => this.#onAnswer(error),
       onProgress: () => this.#onProgress(),
@@ -289,7 +278,7 @@ export class RemotingMember implements Subscription {
         afterFailure: (message, error) => {
           this.#log.debug('a message was not consumed', { ...queue, reason: String(error) })
           return sendBack(queue, message, {
-            requests: this.#requests,
+            requests: this.#queueRequests,
             group: this.#group,
             maxRedeliveries: this.#source.maxRedeliveries,
             mayLosePlace: this.#isClustering && this.#source.order === 'none',
@@ -316,97 +305,14 @@ export class RemotingMember implements Subscription {
     }
   }
 
-  /**
-   * Where to begin. A place that was chosen for want of an offset is committed before anything is handed over: were
-   * this member to die with the first messages, the next one might choose a later place and pass them by.
-   */
-  async #startOf(queue: ReadQueue): Promise<bigint> {
-    if (!this.#isClustering) return this.#offsetFor(this.#source.from, queue)
-    const address = this.#routes.addressOf(queue)
-    const committed = await this.#requests.committed(address, this.#group, queue)
-    if (committed !== undefined) return committed
-    // Whatever was sent back waits to be handled, no matter when.
-    const isRetry = queue.topic === retryTopic(this.#group)
-    const offset = await this.#offsetFor(isRetry ? { at: 'earliest' } : this.#source.from, queue)
-    await this.#requests.commit(address, this.#group, queue, offset)
-    return offset
-  }
-
-  async #offsetFor(position: StartPosition, queue: ReadQueue): Promise<bigint> {
-    const address = this.#routes.addressOf(queue)
-    switch (position.at) {
-      case 'earliest':
-        return this.#requests.firstOffset(address, queue)
-      case 'latest':
-        return this.#requests.endOffset(address, queue)
-      case 'time':
-        return this.#requests.offsetAt(address, queue, position.time)
-      case 'offset':
-        return BigInt(position.offset)
-      default:
-        return position satisfies never
-    }
-  }
-
-  /** Gives a queue to whoever is to have it now. */
-  #release(key: string, pulled: PulledQueue): void {
-    this.#queues.delete(key)
-    this.#log.debug('a queue goes to another member', { ...pulled.queue })
-    pulled.stop()
-    if (!this.#locks) {
-      void this.#commit(pulled).catch(() => undefined)
-      pulled.drop()
-      this.#dispatcher.remove(pulled)
-      return
-    }
-    // The others wait for the lock, so that its order holds across members.
-    this.#releasing.add(key)
-    void this.#handOver(pulled).finally(() => {
-      this.#dispatcher.remove(pulled)
-      this.#releasing.delete(key)
-    })
-  }
-
-  async #handOver(pulled: PulledQueue): Promise<void> {
-    await this.#withinBudget(pulled.idle())
-    // What is not committed comes again, but a lock that stays would keep the queue from everybody for a minute.
-    for (const step of [() => this.#commit(pulled), async () => this.#locks?.release(pulled.queue)]) {
-      await step().catch((error: unknown) =>
-        this.#log.debug('giving up a queue failed', { ...pulled.queue, error: String(error) }),
-      )
-    }
-    pulled.drop()
-  }
-
-  /** Keys of the queues that are locked for this member. Held ones that are not any more are given up at once. */
-  async #lock(locks: QueueLocks, queues: ReadQueue[]): Promise<Set<string>> {
-    const locked = await locks.hold(queues)
-    for (const [key, pulled] of this.#queues) {
-      if (locked.has(key)) continue
-      this.#queues.delete(key)
-      this.#dispatcher.remove(pulled)
-      pulled.drop()
-    }
-    return locked
-  }
-
   async #keepCommitted(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       await pause(COMMIT_EVERY_MS, this.#stop.signal)
       if (this.#stop.signal.aborted) return
-      const outcomes = await Promise.allSettled(
-        [...this.#queues.values()].map((queue) => this.#commit(queue)),
-      )
+      const outcomes = await Promise.allSettled(this.#queues.all.map((queue) => this.#offsets.commit(queue)))
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
       if (failed) this.#health.failed(toRelayError(failed.reason))
     }
-  }
-
-  async #commit(pulled: PulledQueue): Promise<void> {
-    const { position, queue } = pulled
-    if (!this.#isClustering || pulled.committed === position) return
-    await this.#requests.commit(this.#routes.addressOf(queue), this.#group, queue, position)
-    pulled.committed = position
   }
 
   /** SQL expressions are compiled by the broker, which says here what is wrong with one. */
@@ -416,7 +322,7 @@ export class RemotingMember implements Subscription {
       const address = this.#routes.addresses[0]
       if (address === undefined) return
       try {
-        await this.#requests.checkSubscription(address, this.#clientId, this.#group, data)
+        await this.#groupRequests.checkSubscription(address, data)
       } catch (thrown) {
         const error = toRelayError(thrown)
         if (error.retryable && error.code !== 'BROKER_UNAVAILABLE') throw error
@@ -442,27 +348,20 @@ export class RemotingMember implements Subscription {
 
   #onProgress(): void {
     this.#dispatcher.dispatch()
-    for (const queue of this.#queues.values()) queue.wake()
+    for (const queue of this.#queues.all) queue.wake()
   }
 
   #applyPauses(): void {
-    for (const [key, queue] of this.#queues) queue.isPaused = this.#paused.has(key)
-  }
-
-  async #withinBudget(work: Promise<void>): Promise<void> {
-    await withTimeLimit(work, CLOSE_BUDGET_MS, () => new Error('still at work')).catch(() => undefined)
+    for (const pulled of this.#queues.all) pulled.isPaused = this.#paused.has(keyOf(pulled.queue))
   }
 
   get #isClustering(): boolean {
     return this.#source.mode === 'clustering'
   }
 
-  /** Queues of the topics asked for, or of one. */
-  #held(topic?: string): PulledQueue[] {
-    const retry = retryTopic(this.#group)
-    return [...this.#queues.values()].filter(({ queue }) =>
-      topic === undefined ? queue.topic !== retry : queue.topic === topic,
-    )
+  /** Of the topics asked for; the queues of what was sent back are nobody's business. */
+  #held(): PulledQueue[] {
+    return this.#queues.all.filter(({ queue }) => queue.topic !== retryTopic(this.#group))
   }
 
   #idOf({ topic, broker, id }: ReadQueue): QueueId {

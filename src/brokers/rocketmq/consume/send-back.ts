@@ -1,7 +1,7 @@
 import { toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
 import { deadLetterTopic, messageId } from './inbound.js'
-import type { ConsumerRequests, ReadQueue } from './requests.js'
+import type { QueueRequests, ReadQueue } from './queue-requests.js'
 import type { StoredMessage } from './stored-message.js'
 
 /** Before a message whose order must be kept is handled again, as with RocketMQ's own clients. */
@@ -9,7 +9,7 @@ const SUSPEND_MS = 1000
 const LONGEST_LOCAL_RETRY_MS = 30_000
 
 export interface SendBackOptions {
-  requests: ConsumerRequests
+  requests: QueueRequests
   group: string
   maxRedeliveries: number
   /** Whether a message may come again later, out of its place; otherwise it is handled again here. */
@@ -32,7 +32,7 @@ export async function sendBack(
   const fields = { topic: message.topic, messageId: messageId(message), attempt: message.attempt }
   if (!mayLosePlace && !isLast) return SUSPEND_MS
   try {
-    await requests.sendBack(addressOf(queue), group, message, {
+    await requests.sendBack(addressOf(queue), message, {
       maxReconsumeTimes: maxRedeliveries,
       giveUp: isLast,
     })

@@ -25,12 +25,12 @@ export interface StoredMessage {
   properties: Map<string, string>
   /** Perhaps compressed: see `bodyOf`. */
   rawBody: Buffer
-  compression: Compression
+  compression: KnownCompression | 'unknown'
   /** Bytes it takes in memory, about. */
   size: number
 }
 
-export type Compression = 'none' | 'zlib' | 'lz4' | 'zstd'
+export type KnownCompression = 'none' | 'zlib' | 'lz4' | 'zstd'
 
 const VERSION_1 = 0xdaa320a7
 /** Its topic may be longer than 127 bytes. */
@@ -99,13 +99,26 @@ function decodeMessage(bytes: Buffer): StoredMessage {
   }
 }
 
-/** @throws when the body is not what it claims to be. */
-export function bodyOf({ rawBody, compression }: StoredMessage): Promise<Buffer> {
-  return decompress(rawBody, compression)
+/** @throws RelayError VALUE_NOT_DESERIALIZABLE when it is not compressed as it claims to be, or nobody knows how */
+export async function bodyOf({ rawBody, compression, ...place }: StoredMessage): Promise<Buffer> {
+  const body = `the body at offset ${place.offset} of queue ${place.queueId} of topic ${place.topic}`
+  if (compression === 'unknown') {
+    throw new RelayError(
+      'VALUE_NOT_DESERIALIZABLE',
+      `${body} is compressed in a way that is none of zlib, lz4 and zstd: have its sender use one of them (compressType)`,
+    )
+  }
+  try {
+    return await decompress(rawBody, compression)
+  } catch (cause) {
+    throw new RelayError('VALUE_NOT_DESERIALIZABLE', `${body} is not ${compression}, as it claims to be`, {
+      cause,
+    })
+  }
 }
 
 /** @throws when the body is not compressed like that */
-export async function decompress(body: Buffer, compression: Compression): Promise<Buffer> {
+export async function decompress(body: Buffer, compression: KnownCompression): Promise<Buffer> {
   switch (compression) {
     case 'none':
       return body
@@ -129,16 +142,19 @@ export function hostOf(bytes: Buffer): string {
   return `[${(address.toString('hex').match(/.{4}/g) ?? []).join(':')}]:${port}`
 }
 
-function compressionOf(flags: number): Compression {
+function compressionOf(flags: number): StoredMessage['compression'] {
   if ((flags & FLAG.COMPRESSED) === 0) return 'none'
   switch ((flags >> COMPRESSION_SHIFT) & COMPRESSION_BITS) {
     case 1:
       return 'lz4'
     case 2:
       return 'zstd'
-    default:
+    case 0:
+    case 3:
       // Senders before 5.0 knew this one only and left the bits empty.
       return 'zlib'
+    default:
+      return 'unknown'
   }
 }
 

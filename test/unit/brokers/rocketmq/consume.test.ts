@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { allocateAveragely } from '../../../../src/brokers/rocketmq/consume/allocation.js'
 import { checkFilter, subscriptionData } from '../../../../src/brokers/rocketmq/consume/filter.js'
-import { decodeMessages } from '../../../../src/brokers/rocketmq/consume/stored-message.js'
+import { bodyOf, decodeMessages } from '../../../../src/brokers/rocketmq/consume/stored-message.js'
 import { RelayError } from '../../../../src/core/errors.js'
+
+/** Bit of the system flag; behind it, from bit 8 on, the kind. */
+const COMPRESSED = 1
 
 describe('the queues of a topic', () => {
   for (const [queues, members, shares] of [
@@ -72,6 +75,20 @@ describe('messages as a broker keeps them', () => {
   test('are refused when they end too early', () => {
     assert.throws(() => decodeMessages(stored({}).subarray(0, -3)), RelayError)
   })
+
+  for (const [what, flags, reason] of [
+    ['of a kind nobody knows', COMPRESSED | (5 << 8), 'is none of zlib, lz4 and zstd: have its sender use'],
+    ['otherwise than they claim', COMPRESSED | (3 << 8), 'is not zlib, as it claims to be'],
+  ] as const) {
+    test(`have no body when it is compressed ${what}, which is told with its place`, async () => {
+      const [message] = decodeMessages(stored({ flags }))
+
+      await assert.rejects(async () => message && (await bodyOf(message)), {
+        code: 'VALUE_NOT_DESERIALIZABLE',
+        message: new RegExp(`offset 1099511627776 of queue 3 of topic topic .*${reason}`),
+      })
+    })
+  }
 })
 
 interface StoredOptions {
@@ -79,10 +96,11 @@ interface StoredOptions {
   version?: 1 | 2
   topic?: string
   magic?: number
+  flags?: number
 }
 
 /** One message in the broker's own form. */
-function stored({ v6 = false, version = 1, topic = 'topic', magic }: StoredOptions): Buffer {
+function stored({ v6 = false, version = 1, topic = 'topic', magic, flags = 0 }: StoredOptions): Buffer {
   const body = Buffer.from('body')
   const properties = Buffer.from('TAGS\u0001a\u0002')
   const numbers = (...values: [bits: 8 | 16 | 32 | 64, value: number][]) =>
@@ -102,7 +120,7 @@ function stored({ v6 = false, version = 1, topic = 'topic', magic }: StoredOptio
       [32, 0],
       [64, 2 ** 40],
       [64, 77],
-      [32, v6 ? 0b110000 : 0],
+      [32, flags | (v6 ? 0b110000 : 0)],
       [64, 1],
     ),
     host,
