@@ -128,7 +128,11 @@ export function rocketmqSettingsPage(): string {
       [
         ['servers', 'name servers of RocketMQ 4.x and 5.x', 'a proxy of RocketMQ 5.x'],
         ['TLS (`ssl`)', 'refused', 'with certificate authorities of your own, client certificates too'],
-        ['topic that does not exist', 'made where the brokers make topics', '`TOPIC_UNKNOWN`'],
+        [
+          'topic that does not exist',
+          'made where the brokers make topics',
+          '`TOPIC_UNKNOWN`, once it was waited for: proxies may see a new topic up to 20 s late',
+        ],
         ['type of a topic', 'not checked', 'FIFO for `messageGroup`, DELAY for delays, NORMAL for the rest'],
         ['`delayLevel`', 'by the table of the broker', 'by `delayLevels`, as a time of delivery'],
         ['`deliverAt`', 'from RocketMQ 5.0; refused before the send to a broker of 4.x', 'yes'],
@@ -143,11 +147,13 @@ export function rocketmqSettingsPage(): string {
     '- **Time.** A publish takes at most `connectTimeoutMs` + (`retries` + 1) × `sendTimeoutMs` + 0.5 s; the job timeout',
     '  (`BPMN_RELAY_JOB_TIMEOUT_MS`) must leave room for that, or the job is not started.',
     '- **Message id.** It is made here, one for all attempts, so that consumers can tell a repeated message.',
-    '- **Order.** Messages of one `messageGroup` go to one queue, one after the other.',
+    '- **Order.** Messages of one `messageGroup` go to one queue, one after the other. While a broker of the topic is away its',
+    '  groups use queues of the others, as with the Java client: consumers that are behind may see those messages first.',
     '- **Queue over gRPC.** The proxy chooses the queue and tells it neither in its answer nor afterwards. After',
     '  FLUSH_DISK_TIMEOUT, FLUSH_SLAVE_TIMEOUT or SLAVE_NOT_AVAILABLE it leaves out the offset too.',
     '- **Access control.** The permission to publish to the topic is enough. With access control of RocketMQ 5 nobody but',
-    '  operators may ask a broker for its version: `deliverAt` is then sent without having asked.',
+    '  operators may ask a broker for its version: `deliverAt` is then sent without having asked. Consuming takes SUB on topic',
+    '  and group; over remoting RocketMQ 5 wants GET on both besides, to tell a new group where its queues begin and end.',
     '- **Certificates** are given as PEM text. In a settings file a line break is `\\n`; from a shell,',
     '  `bpmn-relay env set ROCKETMQ_CA "$(cat ca.pem)"` and `--setting \'ssl.ca=@env(ROCKETMQ_CA)\'`.',
   ].join('\n')}\n`

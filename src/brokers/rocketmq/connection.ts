@@ -5,13 +5,15 @@ import { pause, withTimeLimit } from '../../core/time-limit.js'
 import type { BrokerConnection, ConnectionContext, OutboundMessage, Receipt } from '../broker.js'
 import { type CheckedMessage, checkMessage } from './message.js'
 import { messageIds } from './message-id.js'
-import { Routes } from './routes.js'
+import { isTopicUnknown, Routes } from './routes.js'
 import { type Sending, Sends } from './sends.js'
 import type { RocketmqSettings } from './settings.js'
 import type { Queue, Route, Stored, Wire } from './wire.js'
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2000
+/** Between two questions for a topic that may appear late. */
+const LOOK_AGAIN_MS = 500
 /** An attempt with less time than this could only leave a message behind whose answer nobody awaits. */
 const SHORTEST_ATTEMPT_MS = 50
 /** What timers and a busy event loop may add to the time limits. */
@@ -57,11 +59,11 @@ export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
     this.#wire = wire
     this.#settings = settings
     this.#log = context.log
-    this.#routes = new Routes((topic) => wire.route(topic, settings.connectTimeoutMs), context.log)
+    const ask = (topic: string) => wire.route(topic, settings.connectTimeoutMs)
+    this.#routes = new Routes(ask, wire.topicLagMs, context.log)
     this.#sends = new Sends(wire, settings)
     this.maxMessagesPerSecond = settings.maxMessagesPerSecond
     this.publishBudgetMs = this.#timeLimitMs + SLACK_MS
-    this.maxMessagesPerSecond = settings.maxMessagesPerSecond
   }
 
   async publish(message: OutboundMessage): Promise<Receipt> {
@@ -172,12 +174,21 @@ export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
     return this.#sends.join(`${message.topic} ${company}`, messages, () => queue ?? pick())
   }
 
-  #lookUp(topic: string, deadline: number): Promise<Route<Q>> {
-    return withTimeLimit(
-      this.#routes.lookUp(topic),
-      deadline - performance.now(),
-      () => new RelayError('BROKER_TIMEOUT', `asking for the brokers of topic "${topic}" took too long`),
-    )
+  /** Waits for the route of a topic that its servers have not heard of yet. */
+  async #lookUp(topic: string, deadline: number): Promise<Route<Q>> {
+    for (;;) {
+      try {
+        return await withTimeLimit(
+          this.#routes.lookUp(topic),
+          deadline - performance.now(),
+          () => new RelayError('BROKER_TIMEOUT', `asking for the brokers of topic "${topic}" took too long`),
+        )
+      } catch (error) {
+        const mayWait = isTopicUnknown(error) && this.#routes.mayAppear(topic)
+        if (!mayWait || !isTime(deadline - LOOK_AGAIN_MS)) throw error
+        await pause(LOOK_AGAIN_MS)
+      }
+    }
   }
 
   #groupOf(key: string): Batching<Pending, Receipt> {

@@ -16,6 +16,8 @@ const { Code, Permission } = definition
 /** No such topic need exist: that a name server does not know it is the answer of a proxy in working order. */
 const CHECK_TOPIC = 'bpmn-relay-connection-check'
 const MASTER = 0
+/** Proxies remember for twenty seconds that there is no such topic, and hear of it with the question after that. */
+const TOPIC_LAG_MS = 22_000
 
 interface GrpcQueue extends Queue {
   native: MessageQueue
@@ -26,6 +28,7 @@ interface GrpcQueue extends Queue {
  * stream that can wait for ever, comes back after shutdown, and stops renewing routes at the first unknown topic.
  */
 export class GrpcWire implements Wire<GrpcQueue> {
+  readonly topicLagMs = TOPIC_LAG_MS
   readonly #settings: RocketmqSettings
   readonly #log: Log
   #client: GrpcClient

@@ -7,6 +7,7 @@ import { remotingError } from './errors.js'
 import type { CheckedMessage } from './message.js'
 import { closeClient, openClient } from './remoting-client.js'
 import { AUTO_CREATE_TOPIC, AUTO_CREATED_QUEUES, sendCommand, storedOf } from './remoting-send.js'
+import { isTopicUnknown } from './routes.js'
 import { type RocketmqSettings, withNamespace } from './settings.js'
 import { byBrokerAndId, type Queue, type Route, type Stored, type Wire } from './wire.js'
 
@@ -22,6 +23,7 @@ type RouteData = NonNullable<Awaited<ReturnType<MQClientAPI['getTopicRouteInfoFr
  * shares clients between name servers, changes bodies and ids on retries and keeps a hidden client open for ever.
  */
 export class RemotingWire implements Wire<Queue> {
+  readonly topicLagMs = 0
   readonly #settings: RocketmqSettings
   readonly #client: MQClientAPI
   readonly #deliveryTimes: DeliveryTimes
@@ -134,10 +136,6 @@ export class RemotingWire implements Wire<Queue> {
     const names = this.#settings.addresses.join(';')
     throw new RelayError('BROKER_UNAVAILABLE', `the name server at ${names} knows no running broker`)
   }
-}
-
-function isTopicUnknown(error: unknown): boolean {
-  return error instanceof RelayError && error.code === 'TOPIC_UNKNOWN'
 }
 
 /** @throws RelayError BROKER_UNAVAILABLE when no master broker takes messages for the topic. */

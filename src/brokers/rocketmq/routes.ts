@@ -20,12 +20,17 @@ interface Entry<Q extends Queue> {
 export class Routes<Q extends Queue> {
   readonly #entries = new Map<string, Entry<Q>>()
   readonly #lookups = new Map<string, Promise<Route<Q>>>()
+  /** Topics that nobody knows. */
+  readonly #missing = new Map<string, { since: number; seenAt: number }>()
   readonly #ask: (topic: string) => Promise<Route<Q>>
+  readonly #topicLagMs: number
   readonly #log: Log
   #next = randomInt(2 ** 31)
 
-  constructor(ask: (topic: string) => Promise<Route<Q>>, log: Log) {
+  /** @param topicLagMs how long servers may not know a topic that is there already */
+  constructor(ask: (topic: string) => Promise<Route<Q>>, topicLagMs: number, log: Log) {
     this.#ask = ask
+    this.#topicLagMs = topicLagMs
     this.#log = log
   }
 
@@ -48,6 +53,12 @@ export class Routes<Q extends Queue> {
     const lookup = this.#lookUpAndKeep(topic).finally(() => this.#lookups.delete(topic))
     this.#lookups.set(topic, lookup)
     return lookup
+  }
+
+  /** Whether a topic that is unknown may yet be there, because its servers have not been asked for long enough. */
+  mayAppear(topic: string): boolean {
+    const missing = this.#missing.get(topic)
+    return missing !== undefined && missing.seenAt - missing.since < this.#topicLagMs
   }
 
   /** Ends with the look-ups under way, those that nobody waits for included. */
@@ -75,13 +86,29 @@ export class Routes<Q extends Queue> {
       const route = await this.#ask(topic)
       const freshMs = route.provisional ? PROVISIONAL_FRESH_MS : FRESH_MS
       this.#entries.set(topic, { route, staleAt: performance.now() + freshMs })
+      this.#missing.delete(topic)
       return route
     } catch (error) {
       if (error instanceof RelayError && !error.retryable) this.#entries.delete(topic)
+      if (isTopicUnknown(error)) this.#noteMissing(topic)
       this.#log.debug('looking up the route of a topic failed', { topic, error: String(error) })
       throw error
     }
   }
+
+  /** One that nobody asked for meanwhile counts as new: its servers may be as far behind as at first. */
+  #noteMissing(topic: string): void {
+    const now = performance.now()
+    for (const [other, { seenAt }] of this.#missing) {
+      if (now - seenAt > this.#topicLagMs) this.#missing.delete(other)
+    }
+    this.#missing.set(topic, { since: this.#missing.get(topic)?.since ?? now, seenAt: now })
+  }
+}
+
+/** Whether it is an answer of servers that know of no such topic. */
+export function isTopicUnknown(error: unknown): boolean {
+  return error instanceof RelayError && error.code === 'TOPIC_UNKNOWN'
 }
 
 /**

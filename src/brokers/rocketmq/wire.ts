@@ -29,6 +29,8 @@ export interface Stored {
  * Everything else (routes, queues, order, attempts) is decided above it, in connection.ts.
  */
 export interface Wire<Q extends Queue> {
+  /** How long its servers may not know a topic that is there already, milliseconds. */
+  readonly topicLagMs: number
   /** @throws RelayError, TOPIC_UNKNOWN among others */
   route(topic: string, timeoutMs: number): Promise<Route<Q>>
   /**

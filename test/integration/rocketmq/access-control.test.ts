@@ -3,17 +3,21 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { after, describe, test } from 'node:test'
+import type { Source } from '../../../src/brokers/subscription.js'
 import { silentLog } from '../../../src/core/log.js'
 import { startRocketmq, startRocketmq4 } from '../../../src/stack/rocketmq.js'
 import { failure, message, settled } from '../../contract/broker-contract.js'
 import { makeAuthority, makeCertificate } from '../../helpers/certificates.js'
-import { connect, createTopic } from '../../helpers/rocketmq.js'
+import { consume, newGroup, textOf } from '../../helpers/consuming.js'
+import { connect, createTopic, permit, subscribeOver } from '../../helpers/rocketmq.js'
+import { waitFor } from '../../helpers/wait-for.js'
 
 const OPERATOR = { accessKey: 'operator', secretKey: 'operator-secret' }
 const ORDERS = { accessKey: 'orders-app', secretKey: 'orders-secret' }
 const ALLOWED = 'orders'
 const FORBIDDEN = 'salaries'
 const DELAYED = 'reminders'
+const FORBIDDEN_GROUP = 'payroll'
 
 /** Version 5 takes over the accounts of version 4 when it starts. */
 const ACCOUNTS = `accounts:
@@ -28,6 +32,8 @@ const ACCOUNTS = `accounts:
   topicPerms:
   - ${ALLOWED}=PUB|SUB
   - ${DELAYED}=PUB|SUB
+  groupPerms:
+  - ${FORBIDDEN_GROUP}=DENY
 `
 const files = { 'conf/plain_acl.yml': ACCOUNTS }
 
@@ -53,7 +59,7 @@ const [current, version4] = await Promise.all([
         authenticationMetadataProvider: `${JAVA}.auth.authentication.provider.LocalAuthenticationMetadataProvider`,
         authorizationMetadataProvider: `${JAVA}.auth.authorization.provider.LocalAuthorizationMetadataProvider`,
         migrateAuthFromV1Enabled: true,
-        // No time for the disk: every message is answered with FLUSH_DISK_TIMEOUT.
+        // No time for the disk: nearly every message is answered with FLUSH_DISK_TIMEOUT.
         flushDiskType: 'SYNC_FLUSH',
         syncFlushTimeout: 0,
         timerWheelEnable: false,
@@ -62,6 +68,8 @@ const [current, version4] = await Promise.all([
         ...AUTH,
         authenticationMetadataProvider: `${JAVA}.proxy.auth.ProxyAuthenticationMetadataProvider`,
         authorizationMetadataProvider: `${JAVA}.proxy.auth.ProxyAuthorizationMetadataProvider`,
+        // By default 20 s: so long it remembers that there is no such topic.
+        topicRouteServiceCacheRefreshSeconds: 2,
         tlsTestModeEnable: false,
         tlsKeyPath: certificate.keyFile,
         tlsCertPath: certificate.certFile,
@@ -81,6 +89,12 @@ after(async () => {
 for (const { nameServer } of [current, version4]) {
   for (const name of [ALLOWED, FORBIDDEN]) await createTopic(nameServer, { name, credentials: OPERATOR })
 }
+// The accounts of version 4 know no GET, which a group without an offset needs over remoting.
+await permit(current.nameServer, OPERATOR, {
+  user: ORDERS.accessKey,
+  resource: `Topic:${ALLOWED}`,
+  actions: ['Pub', 'Sub', 'Get'],
+})
 await createTopic(current.nameServer, { name: DELAYED, type: 'DELAY', credentials: OPERATOR })
 
 const tls = { enabled: true, ca: authority.cert }
@@ -92,6 +106,9 @@ const servers: Array<[string, string, Record<string, unknown>, string]> = [
 
 for (const [name, address, protocol, unsafe] of servers) {
   describe(`${name} with access control`, () => {
+    const join = (credentials: Record<string, unknown>) =>
+      subscribeOver(address, { ...protocol, ...credentials })
+
     test('takes a message of an access key that may publish to its topic', async (t) => {
       const connection = connect(t, address, { ...protocol, ...ORDERS })
 
@@ -138,26 +155,71 @@ for (const [name, address, protocol, unsafe] of servers) {
       const log = { ...silentLog, warn: (text: string) => void warnings.push(text) }
       const connection = connect(t, address, { ...protocol, ...ORDERS }, log)
 
-      await connection.publish(message(ALLOWED, 'x'))
+      await waitFor(`an answer of ${unsafe}`, async () => {
+        await connection.publish(message(ALLOWED, 'x'))
+        return warnings.length > 0
+      })
 
       assert.equal(warnings.length, 1)
       assert.match(warnings[0] ?? '', new RegExp(`message stored, but .*${unsafe}`))
     })
 
     test(`fails for a passing reason at ${unsafe} where onUnsafeStore says so`, async (t) => {
-      const connection = connect(t, address, {
-        ...protocol,
-        ...ORDERS,
-        onUnsafeStore: 'fail',
-        retries: 0,
+      const strict = { onUnsafeStore: 'fail', retries: 0 }
+      const connection = connect(t, address, { ...protocol, ...ORDERS, ...strict })
+
+      const outcome = await waitFor(`an answer of ${unsafe}`, async () => {
+        const outcome = await settled(connection.publish(message(ALLOWED, 'x')))
+        return outcome?.status === 'rejected' && outcome
       })
 
-      const error = failure(await settled(connection.publish(message(ALLOWED, 'x'))))
-
+      const error = failure(outcome)
       assert.equal(error.outcome, 'failed')
       assert.match(error.message, new RegExp(`${unsafe}.*onUnsafeStore`))
     })
+
+    test('takes an access key that may consume its topic for a consumer', async (t) => {
+      const { messages, subscription } = await consume(t, join(ORDERS), { topics: [{ topic: ALLOWED }] })
+
+      await connect(t, address, { ...protocol, ...ORDERS }).publish(message(ALLOWED, 'for consumers'))
+
+      if (protocol.protocol === 'grpc') {
+        // The broker has its timers turned off.
+        const error = await waitFor('the reason', () => subscription.status().error)
+        assert.match(error.message, /needs timerWheelEnable=true .*: set it, or use protocol "remoting"$/)
+      } else {
+        await waitFor('the message', () => messages.some((each) => textOf(each) === 'for consumers'))
+      }
+    })
+
+    for (const [what, credentials] of wrong) {
+      test(`lets nobody consume with ${what}, saying which settings to check`, async () => {
+        const error = failure(await settled(join(credentials)(source(ALLOWED), async () => undefined)))
+
+        assert.equal(error.code, 'AUTHENTICATION_FAILED')
+        assert.match(error.message, /check settings accessKey and secretKey$/)
+        assert.doesNotMatch(error.message, /-secret/)
+      })
+    }
+
+    for (const [what, topic, group] of [
+      ['a topic', FORBIDDEN, newGroup()],
+      ['as a group', ALLOWED, FORBIDDEN_GROUP],
+    ] as const) {
+      test(`lets nobody consume ${what} without permission, naming it and the cure`, async () => {
+        const error = failure(await settled(join(ORDERS)(source(topic, group), async () => undefined)))
+
+        assert.equal(error.code, 'NOT_AUTHORIZED')
+        const cure = new RegExp(`; allow this access key to consume .*as group "${group}"`)
+        assert.match(error.message, cure)
+        assert.ok(error.message.includes(topic === FORBIDDEN ? FORBIDDEN : FORBIDDEN_GROUP), error.message)
+      })
+    }
   })
+}
+
+function source(topic: string, group = newGroup()): Source {
+  return { group, topics: [{ topic }], from: { at: 'latest' } }
 }
 
 for (const [name, address, protocol] of servers.slice(1)) {
@@ -174,6 +236,24 @@ for (const [name, address, protocol] of servers.slice(1)) {
     )
   })
 }
+
+test('a topic that a gRPC proxy hears of late is waited for', async (t) => {
+  const settings = { protocol: 'grpc', ...OPERATOR, ssl: tls }
+  const connection = connect(t, current.proxyEndpoint, settings)
+  const name = `late-${Date.now()}`
+  const publishing = connection.publish(message(name, 'x'))
+  publishing.catch(() => undefined)
+  // Whichever of the two asks first: by then the proxy remembers that there is none.
+  const subscribe = subscribeOver(current.proxyEndpoint, settings)
+  await assert.rejects(
+    subscribe(source(name), async () => undefined),
+    { code: 'TOPIC_UNKNOWN' },
+  )
+
+  await createTopic(current.nameServer, { name, credentials: OPERATOR })
+
+  assert.equal((await publishing).topic, name)
+})
 
 describe('the certificate of a gRPC proxy', () => {
   const refused: Array<[string, Record<string, unknown>, RegExp]> = [

@@ -8,14 +8,20 @@ import { silentLog } from '../../../../src/core/log.js'
 const queue = (broker: string, id: number): Queue => ({ broker, id, address: `${broker}:1` })
 const route = (...queues: Queue[]): Route<Queue> => ({ queues, provisional: false })
 
+const TOPIC_LAG_MS = 20
+
 /** Routes whose look-ups give these answers, one after the other. */
 function routesOf(...answers: Array<Route<Queue> | ErrorCode>) {
   const rest = [...answers]
-  return new Routes(async () => {
-    const answer = rest.shift()
-    if (typeof answer === 'object') return answer
-    throw new RelayError(answer ?? 'INTERNAL', 'no answer')
-  }, silentLog)
+  return new Routes(
+    async () => {
+      const answer = rest.shift()
+      if (typeof answer === 'object') return answer
+      throw new RelayError(answer ?? 'INTERNAL', 'no answer')
+    },
+    TOPIC_LAG_MS,
+    silentLog,
+  )
 }
 
 describe('the routes of topics', () => {
@@ -24,6 +30,22 @@ describe('the routes of topics', () => {
     await assert.rejects(routes.lookUp('t'))
 
     assert.equal((await routes.lookUp('t')).queues.length, 1)
+  })
+
+  test('may appear until servers were asked for long enough, and anew once nobody has asked for a while', async (t) => {
+    let now = 1000
+    t.mock.method(performance, 'now', () => now)
+    const routes = routesOf(...Array<ErrorCode>(4).fill('TOPIC_UNKNOWN'))
+    const mayAppearAt = async (time: number) => {
+      now = time
+      await assert.rejects(routes.lookUp('t'))
+      return routes.mayAppear('t')
+    }
+
+    assert.equal(await mayAppearAt(1000), true)
+    assert.equal(await mayAppearAt(1000 + TOPIC_LAG_MS - 1), true)
+    assert.equal(await mayAppearAt(1000 + TOPIC_LAG_MS), false)
+    assert.equal(await mayAppearAt(1001 + 2 * TOPIC_LAG_MS), true)
   })
 
   test('are kept while the name server is away', async () => {
