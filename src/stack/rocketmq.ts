@@ -82,13 +82,23 @@ export async function startRocketmq4(
   given: Omit<RocketmqOptions, 'proxy'> = {},
 ): Promise<Omit<LocalRocketmq, 'proxyEndpoint'>> {
   const installed = await installServer('rocketmq-4.9', options.onProgress)
-  const { nameServer, ends } = await startServers(installed, options, given, {
-    main: 'org.apache.rocketmq.broker.BrokerStartup',
-    args: ({ broker }) => ['-c', broker],
-    ready: async () => undefined,
-  })
+  const { nameServer, ends } = await startServers(installed, options, given, PLAIN_BROKER)
   options.onProgress({ server: 'rocketmq', text: `ready at ${nameServer}` })
   return { nameServer, ...ends }
+}
+
+/**
+ * One more broker under a name server, without a proxy.
+ * @throws RelayError STACK_PREREQUISITE_MISSING, STACK_SERVER_FAILED
+ */
+export async function startRocketmqBroker(
+  { folder, onProgress }: StartOptions,
+  nameServer: string,
+  broker: ServerProperties,
+): Promise<LocalServer> {
+  const installed = await installServer('rocketmq', onProgress)
+  const held = await startBroker(installed, folder, nameServer, { broker }, PLAIN_BROKER)
+  return { kill: () => held.kill(), stop: () => held.release() }
 }
 
 /** The process of the broker. */
@@ -99,25 +109,23 @@ interface BrokerProcess {
   ready(broker: HeldServer): Promise<void>
 }
 
+const PLAIN_BROKER: BrokerProcess = {
+  main: 'org.apache.rocketmq.broker.BrokerStartup',
+  args: ({ broker }) => ['-c', broker],
+  ready: async () => undefined,
+}
+
 async function startServers(
-  { java, files }: InstalledServer,
+  installed: InstalledServer,
   { folder, onProgress }: StartOptions,
   given: RocketmqOptions,
-  { main, args, ready }: BrokerProcess,
+  process: BrokerProcess,
 ) {
-  const jars = path.join(files, '*')
   onProgress({ server: 'rocketmq', text: 'starting' })
-  const names = await startNameServer(java, jars, path.join(folder, 'name-server'))
+  const names = await startNameServer(installed, path.join(folder, 'name-server'))
   try {
     const nameServer = `127.0.0.1:${portOf(names.ports, 'nameServer')}`
-    const broker = await holdServer('broker', path.join(folder, 'broker'), async () => {
-      const { home, ports, configs } = await prepareBroker(path.join(folder, 'broker'), nameServer, given)
-      const command = [...ON_FULL_DISKS, main, ...args(configs)]
-      return { ...(await rocketmqJvm(java, home, 1024, jars, command)), ports }
-    })
-    const address = `127.0.0.1:${brokerPort(broker.ports)}`
-    await waitUntilReady(broker, () => isRegistered(nameServer, address), 120_000)
-    await waitUntilReady(broker, () => ready(broker), 30_000)
+    const broker = await startBroker(installed, path.join(folder, 'broker'), nameServer, given, process)
     return {
       nameServer,
       ports: broker.ports,
@@ -138,7 +146,25 @@ async function startServers(
   }
 }
 
-async function startNameServer(java: Java, jars: string, given: string): Promise<HeldServer> {
+async function startBroker(
+  { java, files }: InstalledServer,
+  folder: string,
+  nameServer: string,
+  given: RocketmqOptions,
+  { main, args, ready }: BrokerProcess,
+): Promise<HeldServer> {
+  const broker = await holdServer('broker', folder, async () => {
+    const { home, ports, configs } = await prepareBroker(folder, nameServer, given)
+    const command = [...ON_FULL_DISKS, main, ...args(configs)]
+    return { ...(await rocketmqJvm(java, home, 1024, path.join(files, '*'), command)), ports }
+  })
+  const address = `127.0.0.1:${brokerPort(broker.ports)}`
+  await waitUntilReady(broker, () => isRegistered(nameServer, address), 120_000)
+  await waitUntilReady(broker, () => ready(broker), 30_000)
+  return broker
+}
+
+async function startNameServer({ java, files }: InstalledServer, given: string): Promise<HeldServer> {
   const server = await holdServer('name-server', given, async () => {
     const folder = await realpath(given)
     const ports = await choosePorts(folder, { nameServer: 1 })
@@ -146,7 +172,7 @@ async function startNameServer(java: Java, jars: string, given: string): Promise
     const store = { kvConfigPath: path.join(folder, 'kvConfig.json'), configStorePath: config }
     await writeProperties(config, { listenPort: portOf(ports, 'nameServer'), rocketmqHome: folder, ...store })
     const main = ['org.apache.rocketmq.namesrv.NamesrvStartup', '-c', config]
-    return { ...(await rocketmqJvm(java, folder, 256, jars, main)), ports }
+    return { ...(await rocketmqJvm(java, folder, 256, path.join(files, '*'), main)), ports }
   })
   await waitUntilReady(server, () => acceptsConnections(portOf(server.ports, 'nameServer')), 60_000)
   return server
