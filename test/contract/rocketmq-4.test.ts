@@ -8,6 +8,7 @@ import { silentLog } from '../../src/core/log.js'
 import { startRocketmq4 } from '../../src/stack/rocketmq.js'
 import { connect, createTopic, readTopic } from '../helpers/rocketmq.js'
 import { mqadmin4 } from '../helpers/rocketmq-java.js'
+import { describeBatches, describeRemotingBatches } from '../integration/rocketmq/batches-suite.js'
 import { describeOperator, operate } from '../integration/rocketmq/operator-suite.js'
 import { describeRemoting } from '../integration/rocketmq/remoting-suite.js'
 import { describeBrokerContract, failure, message, settled } from './broker-contract.js'
@@ -46,6 +47,14 @@ describeSubscribeContract({
 })
 
 describeRemoting('4.9', () => nameServer)
+
+describeBatches({
+  version: '4.9',
+  protocol: 'remoting',
+  nameServer: () => nameServer,
+  address: () => nameServer,
+})
+describeRemotingBatches('4.9', () => nameServer)
 
 describeOperator('4.9', () => nameServer, mqadmin4, null)
 
