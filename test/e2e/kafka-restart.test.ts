@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import * as kafka from '../helpers/kafka.js'
 import { ownKafka } from '../helpers/own-kafka.js'
 import { createRelay, type Relay } from '../helpers/relay.js'
+import { completedJobs, failedJobs, heldJobs, incidents } from '../helpers/settled-jobs.js'
 import { waitFor } from '../helpers/wait-for.js'
 
 const KEYS = 50
@@ -15,8 +16,6 @@ const COMPLETED_BEFORE_KILL = 1500
 const MAX_IN_FLIGHT = 128
 /** An engine that is busy with others needs its time. */
 const PATIENCE_MS = 90_000
-/** gRPC: OK; and NOT_FOUND, for a completion that is told once more as its first answer was lost. */
-const ENDED = [0, 5]
 const LIMITS = { connectionTimeoutMs: 1000, requestTimeoutMs: 3000 }
 
 test('Kafka killed and started again', async (t) => {
@@ -95,29 +94,4 @@ async function startJobs(relay: Relay, adapterId: string, topic: string): Promis
     ),
     ...items(KEYS).map((n) => relay.processes.start(series, { key: `key-${n}`, items: items(JOBS_PER_KEY) })),
   ])
-}
-
-function completedJobs({ gateway }: Relay): Set<string> {
-  const completed = gateway.settled.filter(
-    ({ kind, status }) => kind === 'complete' && status !== undefined && ENDED.includes(status),
-  )
-  return new Set(completed.map(({ jobKey }) => jobKey))
-}
-
-function failedJobs({ gateway }: Relay): Set<string> {
-  const failed = gateway.settled.filter(
-    ({ kind, message }) => kind === 'fail' && message.startsWith('BROKER_'),
-  )
-  return new Set(failed.map(({ jobKey }) => jobKey))
-}
-
-function heldJobs({ gateway }: Relay): Set<string> {
-  const held = gateway.settled.filter(({ message }) => message.startsWith('ADAPTER_'))
-  return new Set(held.map(({ jobKey }) => jobKey))
-}
-
-function incidents({ gateway }: Relay): string[] {
-  return gateway.settled
-    .filter(({ kind, retries }) => kind === 'fail' && retries === 0)
-    .map(({ message }) => message)
 }
