@@ -325,7 +325,8 @@ export class RemotingMember implements Subscription {
         await this.#groupRequests.checkSubscription(address, data)
       } catch (thrown) {
         const error = toRelayError(thrown)
-        if (error.retryable && error.code !== 'BROKER_UNAVAILABLE') throw error
+        // Brokers call what they cannot compile a refusal, or an error of theirs.
+        if (error.code !== 'BROKER_REFUSED' && error.code !== 'BROKER_UNAVAILABLE') throw error
         throw new RelayError(
           'INPUT_INVALID',
           `the filter of topic "${withoutNamespace(data.topic, this.#settings.namespace)}" cannot be used: ` +
