@@ -33,6 +33,19 @@ CREATE TABLE environment_variable (
   CONSTRAINT environment_variable_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE notifier (
+  id uuid NOT NULL,
+  name text NOT NULL,
+  kind text NOT NULL,
+  description text NOT NULL DEFAULT ''::text,
+  settings jsonb NOT NULL DEFAULT '{}'::jsonb,
+  enabled boolean NOT NULL DEFAULT true,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT notifier_name_key UNIQUE (name),
+  CONSTRAINT notifier_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE publish_ledger (
   engine text NOT NULL,
   job_key bigint NOT NULL,

@@ -2,21 +2,14 @@ import { validate as isUuid, v7 as uuidv7 } from 'uuid'
 import { type DriverRegistry, driverOf } from '../brokers/registry.js'
 import { RelayError } from '../core/errors.js'
 import { type Database, violatesUnique } from '../db/database.js'
-import { AdapterEntity, type AdapterRow, EnvironmentVariableEntity } from '../db/entities.js'
+import { AdapterEntity, type AdapterRow, EnvironmentVariableEntity, NotifierEntity } from '../db/entities.js'
 import type { Adapter, NewAdapter } from './adapter.js'
-import {
-  adapterSettingsSchema,
-  envPurpose,
-  resolveAdapter,
-  sealSettings,
-  secretPathsOf,
-  variableLookup,
-  variablesOf,
-} from './resolve-adapter.js'
+import { adapterSettingsSchema, envPurpose, resolveAdapter, variableLookup } from './resolve-adapter.js'
 import type { EnvironmentVariable } from './resolve-env.js'
 import type { Secrets } from './secrets.js'
 import { SERIALIZATIONS, type Serialization } from './serialization/serializer.js'
 import { parseSerializationSettings } from './serialization/settings.js'
+import { type SettingsOwner, sealSettings, secretPathsOf, variablesOf } from './stored-settings.js'
 
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._ -]{0,199}$/u
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,199}$/
@@ -37,7 +30,9 @@ export interface AdapterStore {
   variables(): Promise<EnvironmentVariable[]>
   /** Makes a variable or changes it. @throws RelayError SETTINGS_INVALID, MASTER_KEY_MISSING */
   setVariable(variable: EnvironmentVariable): Promise<void>
-  /** @throws RelayError NOT_FOUND; ENV_IN_USE naming the adapters, unless `force`. */
+  /** Tells of each variable what refers to it: names of adapters, and notifiers as `notifier NAME`. */
+  variableUsers(): Promise<(variable: string) => string[]>
+  /** @throws RelayError NOT_FOUND; ENV_IN_USE naming what refers to it, unless `force`. */
   deleteVariable(name: string, options: { force: boolean }): Promise<void>
 }
 
@@ -48,6 +43,7 @@ export function createAdapterStore(
 ): AdapterStore {
   const adapterRows = database.orm.getRepository(AdapterEntity)
   const variableRows = database.orm.getRepository(EnvironmentVariableEntity)
+  const notifierRows = database.orm.getRepository(NotifierEntity)
 
   async function adapters(): Promise<Adapter[]> {
     return (await adapterRows.find({ order: { name: 'ASC' } })).map(adapterOf)
@@ -66,17 +62,33 @@ export function createAdapterStore(
     )
   }
 
+  async function variableUsers(): Promise<(variable: string) => string[]> {
+    const notifiers = await notifierRows.find({ order: { name: 'ASC' } })
+    const users = [
+      ...(await adapters()).map(({ id, name, address, settings }) => ({
+        name,
+        variables: variablesOf({ ...settings, address }, { kind: 'adapter', id }, secrets),
+      })),
+      ...notifiers.map(({ id, name, settings }) => ({
+        name: `notifier ${name}`,
+        variables: variablesOf({ ...settings }, { kind: 'notifier', id }, secrets),
+      })),
+    ]
+    return (variable) => users.filter(({ variables }) => variables.has(variable)).map(({ name }) => name)
+  }
+
   return {
     adapters,
     adapter,
     variables,
+    variableUsers,
 
     async createAdapter(input) {
       const driver = driverOf(registry, input.kind)
-      checkAdapterName(input.name)
+      checkName('adapter', input.name)
       const id = uuidv7()
       const secretPaths = secretPathsOf(adapterSettingsSchema(driver))
-      const settings = sealSettings(input.settings ?? {}, secretPaths, id, secrets)
+      const settings = sealSettings(input.settings ?? {}, secretPaths, { kind: 'adapter', id }, secrets)
       const draft = { id, name: input.name, address: input.address, settings }
       const resolved = resolveAdapter(draft, variableLookup(await variables(), secrets), secrets)
       driver.validate(resolved.address, resolved.settings)
@@ -135,7 +147,7 @@ export function createAdapterStore(
 
     async deleteVariable(name, { force }) {
       if (!force) {
-        const users = usersOf(name, await adapters(), secrets)
+        const users = (await variableUsers())(name)
         if (users.length > 0) {
           throw new RelayError(
             'ENV_IN_USE',
@@ -149,12 +161,8 @@ export function createAdapterStore(
   }
 }
 
-/** Names of the adapters that refer to a variable. */
-export function usersOf(variable: string, adapters: readonly Adapter[], secrets: Secrets): string[] {
-  return adapters.filter((adapter) => variablesOf(adapter, secrets).has(variable)).map(({ name }) => name)
-}
-
-function checkAdapterName(name: string): void {
+/** @throws RelayError SETTINGS_INVALID */
+export function checkName(kind: SettingsOwner['kind'], name: string): void {
   if (!NAME.test(name)) {
     throw new RelayError(
       'SETTINGS_INVALID',
@@ -162,7 +170,7 @@ function checkAdapterName(name: string): void {
     )
   }
   if (isUuid(name)) {
-    throw new RelayError('SETTINGS_INVALID', `name "${name}" looks like an adapter's id: choose another name`)
+    throw new RelayError('SETTINGS_INVALID', `name "${name}" looks like an id: choose another name`)
   }
 }
 

@@ -40,8 +40,21 @@ export function readSettings<Schema extends TObject>(
   form: SettingsForm<Schema>,
 ): { settings: Static<Schema>; named: Record<string, unknown> } {
   const { named, origins } = withProperties(given, form)
-  const settings = Value.Default(form.schema, Value.Convert(form.schema, Value.Clone(named)))
-  if (Value.Check(form.schema, settings)) return { settings, named }
+  return { settings: settingsBy(form, named, origins), named }
+}
+
+/**
+ * As `readSettings`, for what knows no `properties`.
+ * @param origins for each setting that was given by another name, that name.
+ * @throws RelayError SETTINGS_INVALID naming the setting at fault
+ */
+export function settingsBy<Schema extends TObject>(
+  form: Pick<SettingsForm<Schema>, 'of' | 'schema'>,
+  given: Record<string, unknown>,
+  origins: ReadonlyMap<string, string> = new Map(),
+): Static<Schema> {
+  const settings = Value.Default(form.schema, Value.Convert(form.schema, Value.Clone(given)))
+  if (Value.Check(form.schema, settings)) return settings
   throw schemaViolation(settings, form, origins)
 }
 
@@ -102,7 +115,7 @@ function translate(name: string, value: Scalar, values: Readonly<Record<string, 
 
 function schemaViolation(
   settings: unknown,
-  { of, schema }: SettingsForm<TObject>,
+  { of, schema }: Pick<SettingsForm<TObject>, 'of' | 'schema'>,
   origins: ReadonlyMap<string, string>,
 ): RelayError {
   const [error] = Value.Errors(schema, settings)

@@ -83,7 +83,8 @@ export function checkTls(ssl: Tls): void {
   }
 }
 
-function firstCertificate(field: string, text: string): X509Certificate {
+/** @throws RelayError SETTINGS_INVALID where a text is not the PEM text of certificates. */
+export function firstCertificate(field: string, text: string): X509Certificate {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []
   const [first] = blocks.map((block, index) => {
     try {

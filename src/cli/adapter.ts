@@ -197,7 +197,7 @@ async function showAdapter(name: string, options: { json?: true }): Promise<void
 /** An adapter as anyone may see it. */
 async function publicView(adapter: Adapter, registry: DriverRegistry): Promise<Record<string, unknown>> {
   const { driverOf } = await import('../brokers/registry.js')
-  const { publicSettings } = await import('../adapters/public-settings.js')
+  const { publicSettings } = await import('../adapters/stored-settings.js')
   const { adapterSettingsSchema } = await import('../adapters/resolve-adapter.js')
   const { id, name, kind, address, description, keySerialization, valueSerialization } = adapter
   const { auditRequests, slaMonitoring, logResults, enabled, revision } = adapter

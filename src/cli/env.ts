@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { SECRET } from '../adapters/public-settings.js'
+import { SECRET } from '../adapters/stored-settings.js'
 import { readValue } from './ask.js'
 import { withWorkbench } from './context.js'
 import { table } from './table.js'
@@ -7,7 +7,7 @@ import { table } from './table.js'
 export function addEnvCommands(program: Command): void {
   const env = program
     .command('env')
-    .description('Environment variables: named values that adapters refer to as @env(NAME).')
+    .description('Environment variables: named values that adapters and notifiers refer to as @env(NAME).')
     .addHelpText(
       'after',
       `
@@ -39,14 +39,14 @@ Examples:
 
   env
     .command('list')
-    .description('Show all variables and the adapters that use them.')
+    .description('Show all variables and what uses them.')
     .option('--json', 'as JSON')
     .action(listVariables)
 
   env
     .command('delete <name>')
-    .description('Delete a variable that no adapter uses.')
-    .option('--force', 'delete it even if adapters use it; they cannot publish until it is set again')
+    .description('Delete a variable that nothing uses.')
+    .option('--force', 'delete it even if it is used; what uses it does not work until it is set again')
     .action((name: string, options: { force?: true }) =>
       withWorkbench(async ({ store }) => {
         await store.deleteVariable(name, { force: options.force ?? false })
@@ -71,15 +71,14 @@ async function setVariable(
 }
 
 async function listVariables(options: { json?: true }): Promise<void> {
-  const { usersOf } = await import('../adapters/store.js')
-  await withWorkbench(async ({ store, secrets }) => {
-    const adapters = await store.adapters()
+  await withWorkbench(async ({ store }) => {
+    const usersOf = await store.variableUsers()
     const variables = (await store.variables()).map(({ name, value, secret, description }) => ({
       name,
       value: secret ? SECRET : value,
       secret,
       description,
-      usedBy: usersOf(name, adapters, secrets),
+      usedBy: usersOf(name),
     }))
     if (options.json) console.log(JSON.stringify(variables, null, 2))
     else if (variables.length === 0)

@@ -4,7 +4,7 @@ import { MIGRATIONS } from '../../migrations/index.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { withTimeLimit } from '../core/time-limit.js'
-import { AdapterEntity, EnvironmentVariableEntity } from './entities.js'
+import { AdapterEntity, EnvironmentVariableEntity, NotifierEntity } from './entities.js'
 import type { Session } from './session.js'
 
 export interface DatabaseOptions {
@@ -136,7 +136,7 @@ export async function openOrm(url: string, timeoutMs: number): Promise<DataSourc
   const orm = new DataSource({
     type: 'postgres',
     url,
-    entities: [AdapterEntity, EnvironmentVariableEntity],
+    entities: [AdapterEntity, EnvironmentVariableEntity, NotifierEntity],
     migrations: MIGRATIONS,
     migrationsTableName: 'schema_migration',
     poolSize: 2,

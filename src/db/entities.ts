@@ -34,6 +34,18 @@ export interface EnvironmentVariableRow {
   updatedAt: Date
 }
 
+/** A row of `notifier` as it is stored: secret settings are sealed, `@env(...)` is not resolved. */
+export interface NotifierRow {
+  id: string
+  name: string
+  kind: string
+  description: string
+  settings: object
+  enabled: boolean
+  createdAt: Date
+  updatedAt: Date
+}
+
 export const AdapterEntity = new EntitySchema<AdapterRow>({
   name: 'adapter',
   columns: {
@@ -68,6 +80,20 @@ export const EnvironmentVariableEntity = new EntitySchema<EnvironmentVariableRow
     value: { type: 'text' },
     secret: { type: 'boolean' },
     description: { type: 'text' },
+    updatedAt: { type: 'timestamptz', name: 'updated_at', updateDate: true },
+  },
+})
+
+export const NotifierEntity = new EntitySchema<NotifierRow>({
+  name: 'notifier',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    name: { type: 'text' },
+    kind: { type: 'text' },
+    description: { type: 'text' },
+    settings: { type: 'jsonb' },
+    enabled: { type: 'boolean' },
+    createdAt: { type: 'timestamptz', name: 'created_at', createDate: true },
     updatedAt: { type: 'timestamptz', name: 'updated_at', updateDate: true },
   },
 })
