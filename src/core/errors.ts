@@ -21,7 +21,7 @@ export const ERRORS = {
   ENV_UNKNOWN: { outcome: 'rejected', meaning: 'an @env(NAME) names a variable that does not exist' },
   SETTINGS_INVALID: {
     outcome: 'rejected',
-    meaning: 'a setting of the adapter is missing, unknown or contradicts another',
+    meaning: 'a setting of the adapter or notifier is missing, unknown or contradicts another',
   },
   VALUE_NOT_SERIALIZABLE: {
     outcome: 'rejected',
@@ -101,8 +101,25 @@ export const ERRORS = {
   },
   DATABASE_NOT_MIGRATED: { outcome: 'rejected', meaning: 'the database schema is older than this program' },
   ENGINE_UNREACHABLE: { outcome: 'failed', meaning: 'the process engine cannot be reached' },
-  NAME_TAKEN: { outcome: 'rejected', meaning: 'another adapter, variable or topic already has this name' },
-  ENV_IN_USE: { outcome: 'rejected', meaning: 'the environment variable is still used by adapters' },
+  NAME_TAKEN: {
+    outcome: 'rejected',
+    meaning: 'another of its kind, such as an adapter or a topic, already has this name',
+  },
+  ENV_IN_USE: {
+    outcome: 'rejected',
+    meaning: 'the environment variable is still used by adapters or notifiers',
+  },
+  NOTIFIER_IN_USE: { outcome: 'rejected', meaning: 'alert policies still name the notifier' },
+  NOTIFIER_DISABLED: {
+    outcome: 'rejected',
+    meaning: 'the notifier is disabled; the notice is not delivered',
+  },
+  NOTIFIER_REFUSED: { outcome: 'rejected', meaning: 'the receiver of notices refused one for good' },
+  NOTIFIER_UNREACHABLE: {
+    outcome: 'failed',
+    meaning:
+      'the receiver of notices could not be reached, did not answer in time, or cannot take one just now',
+  },
   NOT_FOUND: { outcome: 'rejected', meaning: 'there is nothing under this id or name' },
   MASTER_KEY_MISSING: {
     outcome: 'rejected',

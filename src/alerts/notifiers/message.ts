@@ -1,0 +1,194 @@
+import { settingsInvalid } from '../../brokers/settings.js'
+import type { Notice, Severity } from '../notice.js'
+
+export type Language = 'en' | 'zh'
+
+/** How people are to read a notice. */
+export interface Wording {
+  language: Language
+  /** IANA name, such as Asia/Shanghai. */
+  timeZone: string
+}
+
+/** A notice in words. */
+export interface Message {
+  /** One line. */
+  title: string
+  /** What happened, in one sentence; undefined where the facts say it all. */
+  sentence: string | undefined
+  facts: Fact[]
+}
+
+interface Fact {
+  label: string
+  value: string
+}
+
+/** Ends every message: who sends it, and a keyword that group robots can be told to look for. */
+export const SIGNATURE = 'bpmn-relay'
+
+/** Characters; what an operator wrote may be as long as a book, messages may not. */
+const LONGEST_LINE = 1000
+
+interface Words {
+  severity: Record<Severity, string>
+  firing: string
+  resolved: string
+  adapter: string
+  since: string
+  lasted: string
+  owners: string
+  note: string
+  test: string
+  nothingWrong: string
+  colon: string
+  comma: string
+  threshold: (value: string) => string
+  /** Days, hours, minutes, seconds. */
+  units: [string, string, string, string]
+}
+
+const WORDS: Record<Language, Words> = {
+  en: {
+    severity: { info: 'info', warning: 'warning', critical: 'critical' },
+    firing: 'Firing',
+    resolved: 'Resolved',
+    adapter: 'Adapter',
+    since: 'Since',
+    lasted: 'Lasted',
+    owners: 'Owners',
+    note: 'Note',
+    test: 'Test',
+    nothingWrong: 'This is a test of the notifier. Nothing is wrong.',
+    colon: ': ',
+    comma: ', ',
+    threshold: (value) => ` (threshold ${value})`,
+    units: [' d', ' h', ' min', ' s'],
+  },
+  zh: {
+    severity: { info: '提示', warning: '警告', critical: '严重' },
+    firing: '告警',
+    resolved: '已恢复',
+    adapter: '适配器',
+    since: '开始时间',
+    lasted: '持续时间',
+    owners: '负责人',
+    note: '备注',
+    test: '测试',
+    nothingWrong: '这是一条测试通知，一切正常。',
+    colon: '：',
+    comma: '、',
+    threshold: (value) => `（阈值 ${value}）`,
+    units: ['天', '小时', '分钟', '秒'],
+  },
+}
+
+/** @throws RelayError SETTINGS_INVALID */
+export function checkTimeZone(timeZone: string): void {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone })
+  } catch {
+    throw settingsInvalid(
+      `timeZone "${timeZone}" is not known: use an IANA name such as UTC or Asia/Shanghai`,
+    )
+  }
+}
+
+/** A notice in words, short enough for the screen of a phone. */
+export function messageOf(notice: Notice, wording: Wording): Message {
+  const words = WORDS[wording.language]
+  switch (notice.kind) {
+    case 'test':
+      return {
+        title: `${words.test}${words.colon}${notice.policy}`,
+        sentence: words.nothingWrong,
+        facts: noteOf(notice, words),
+      }
+    case 'firing':
+      return alertMessage(notice, wording, {
+        label: words.since,
+        value: moment(notice.since, wording.timeZone),
+      })
+    case 'resolved': {
+      const from = moment(notice.since, wording.timeZone)
+      const to = moment(notice.at, wording.timeZone)
+      const length = duration(notice.at.getTime() - notice.since.getTime(), words)
+      return alertMessage(notice, wording, { label: words.lasted, value: `${length} (${from} – ${to})` })
+    }
+  }
+}
+
+function alertMessage(notice: Notice, { language }: Wording, time: Fact): Message {
+  const words = WORDS[language]
+  const severity = words.severity[notice.severity]
+  const people =
+    notice.owners.length > 0 ? [{ label: words.owners, value: notice.owners.join(words.comma) }] : []
+  // The sentence of a notice is English; in another language the facts stand in for it.
+  const isEnglish = language === 'en'
+  const state = notice.kind === 'resolved' ? words.resolved : words.firing
+  return {
+    title: isEnglish
+      ? `[${severity}] ${notice.title}`
+      : `【${severity}】${state}${words.colon}${notice.policy}`,
+    sentence: isEnglish ? notice.text : undefined,
+    facts: [...(isEnglish ? [] : measured(notice, words)), time, ...people, ...noteOf(notice, words)],
+  }
+}
+
+function measured({ adapter, metric, value, threshold }: Notice, words: Words): Fact[] {
+  return [
+    ...(adapter === null ? [] : [{ label: words.adapter, value: adapter }]),
+    {
+      label: metric,
+      value: `${value === null ? '-' : rounded(value)}${words.threshold(rounded(threshold))}`,
+    },
+  ]
+}
+
+function noteOf({ note }: Notice, words: Words): Fact[] {
+  return note === undefined || note === '' ? [] : [{ label: words.note, value: note }]
+}
+
+/** All of a message but its title, a line for each thing there is to say. */
+export function linesOf({ sentence, facts }: Message, language: Language): string[] {
+  const { colon } = WORDS[language]
+  return [
+    ...(sentence === undefined ? [] : [sentence]),
+    ...facts.map(({ label, value }) => `${label}${colon}${value}`),
+    SIGNATURE,
+  ].map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line))
+}
+
+function rounded(value: number): string {
+  return String(Number(value.toPrecision(4)))
+}
+
+/** Such as `2026-01-31 08:00:00 UTC` or `2026-01-31 16:00:00 +08:00`. */
+function moment(at: Date, timeZone: string): string {
+  // Swedish writes dates as ISO 8601 does.
+  const local = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' })
+  const zone = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' })
+    .formatToParts(at)
+    .find(({ type }) => type === 'timeZoneName')
+  const offset = zone?.value.replace('GMT', '') ?? ''
+  return `${local.format(at)} ${offset === '' ? 'UTC' : offset}`
+}
+
+/** Its two largest units, such as `3 h 5 min`. */
+function duration(ms: number, { units }: Words): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  const parts = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+    seconds % 60,
+  ]
+  const first = parts.findIndex((part) => part > 0)
+  if (first === -1) return `0${units[3]}`
+  return parts
+    .map((part, index) => ({ part, unit: units[index] ?? '' }))
+    .slice(first, first + 2)
+    .filter(({ part }) => part > 0)
+    .map(({ part, unit }) => `${part}${unit}`)
+    .join(' ')
+}

@@ -1,0 +1,154 @@
+import { validate as isUuid, v7 as uuidv7 } from 'uuid'
+import { variableLookup } from '../../adapters/resolve-adapter.js'
+import type { Secrets } from '../../adapters/secrets.js'
+import { type AdapterStore, checkName } from '../../adapters/store.js'
+import {
+  publicSettings,
+  resolveSettings,
+  sealSettings,
+  secretPathsOf,
+} from '../../adapters/stored-settings.js'
+import { RelayError } from '../../core/errors.js'
+import { type Log, silentLog } from '../../core/log.js'
+import { type Database, violatesUnique } from '../../db/database.js'
+import { NotifierEntity, type NotifierRow } from '../../db/entities.js'
+import { type Deliver, notifierKind } from './kinds.js'
+
+/** A way for notices to people, by a name that alert policies use. Secrets in its settings are sealed. */
+export interface Notifier {
+  id: string
+  name: string
+  kind: string
+  description: string
+  settings: Record<string, unknown>
+  enabled: boolean
+}
+
+/** What a person gives to make a notifier. */
+export interface NewNotifier {
+  name: string
+  kind: string
+  settings: Record<string, unknown>
+  description?: string
+  enabled?: boolean
+}
+
+export interface NotifierChange {
+  description?: string
+  /** All of them, with those sealed texts that stay as they are. */
+  settings?: Record<string, unknown>
+}
+
+/** Notifiers in Postgres. */
+export interface NotifierStore {
+  /** By name. */
+  notifiers(): Promise<Notifier[]>
+  /** @throws RelayError NOT_FOUND */
+  notifier(idOrName: string): Promise<Notifier>
+  /** @throws RelayError SETTINGS_INVALID, ENV_UNKNOWN, NAME_TAKEN, MASTER_KEY_MISSING */
+  create(input: NewNotifier): Promise<Notifier>
+  /** @throws RelayError NOT_FOUND, SETTINGS_INVALID, ENV_UNKNOWN, MASTER_KEY_MISSING */
+  update(idOrName: string, change: NotifierChange): Promise<Notifier>
+  /** @throws RelayError NOT_FOUND */
+  setEnabled(idOrName: string, enabled: boolean): Promise<Notifier>
+  /** @throws RelayError NOT_FOUND */
+  delete(idOrName: string): Promise<Notifier>
+  /** Makes a notifier ready to deliver. @throws RelayError SETTINGS_INVALID, ENV_UNKNOWN, MASTER_KEY_MISSING */
+  open(notifier: Pick<Notifier, 'id' | 'name' | 'kind' | 'settings'>, log: Log): Promise<Deliver>
+}
+
+export function createNotifierStore(
+  database: Database,
+  adapters: Pick<AdapterStore, 'variables'>,
+  secrets: Secrets,
+): NotifierStore {
+  const rows = database.orm.getRepository(NotifierEntity)
+
+  async function notifier(idOrName: string): Promise<Notifier> {
+    const row = await rows.findOneBy(isUuid(idOrName) ? { id: idOrName } : { name: idOrName })
+    if (row) return notifierOf(row)
+    throw new RelayError(
+      'NOT_FOUND',
+      `there is no notifier "${idOrName}": \`bpmn-relay notifier list\` shows them all`,
+    )
+  }
+
+  const open: NotifierStore['open'] = async ({ id, name, kind, settings }, log) => {
+    const lookup = variableLookup(await adapters.variables(), secrets)
+    const owner = { kind: 'notifier', id, name } as const
+    return notifierKind(kind).open(resolveSettings(settings, owner, lookup, secrets), log)
+  }
+
+  return {
+    notifier,
+    open,
+
+    async notifiers() {
+      return (await rows.find({ order: { name: 'ASC' } })).map(notifierOf)
+    },
+
+    async create({ name, kind, settings, description = '', enabled = true }) {
+      checkName('notifier', name)
+      const id = uuidv7()
+      const secretPaths = secretPathsOf(notifierKind(kind).settings)
+      const sealed = sealSettings(settings, secretPaths, { kind: 'notifier', id }, secrets)
+      const row = { id, name, kind, description, settings: sealed, enabled }
+      await open(row, silentLog)
+      try {
+        await rows.insert(row)
+      } catch (cause) {
+        if (!violatesUnique(cause)) throw cause
+        throw new RelayError(
+          'NAME_TAKEN',
+          `there is a notifier "${name}" already: choose another name or delete it first`,
+          { cause },
+        )
+      }
+      return await notifier(id)
+    },
+
+    async update(idOrName, { description, settings }) {
+      const found = await notifier(idOrName)
+      const { id, kind } = found
+      const sealed =
+        settings &&
+        sealSettings(
+          settings,
+          secretPathsOf(notifierKind(kind).settings),
+          { kind: 'notifier', id },
+          secrets,
+          found.settings,
+        )
+      if (sealed) await open({ ...found, settings: sealed }, silentLog)
+      await rows.update(
+        { id },
+        { ...(description !== undefined && { description }), ...(sealed && { settings: sealed }) },
+      )
+      return await notifier(id)
+    },
+
+    async setEnabled(idOrName, enabled) {
+      const { id } = await notifier(idOrName)
+      await rows.update({ id }, { enabled })
+      return await notifier(id)
+    },
+
+    async delete(idOrName) {
+      const found = await notifier(idOrName)
+      await rows.delete({ id: found.id })
+      return found
+    },
+  }
+}
+
+/** A notifier as anyone may see it. */
+export function publicNotifier({ id, name, kind, description, settings, enabled }: Notifier) {
+  return {
+    ...{ id, name, kind, description, enabled },
+    settings: publicSettings(settings, notifierKind(kind).settings),
+  }
+}
+
+function notifierOf({ id, name, kind, description, settings, enabled }: NotifierRow): Notifier {
+  return { id, name, kind, description, settings: Object.fromEntries(Object.entries(settings)), enabled }
+}
