@@ -1,6 +1,7 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid'
 import { type DriverRegistry, driverOf } from '../brokers/registry.js'
 import { RelayError } from '../core/errors.js'
+import { checkName } from '../core/names.js'
 import { type Database, violatesUnique } from '../db/database.js'
 import { AdapterEntity, type AdapterRow, EnvironmentVariableEntity, NotifierEntity } from '../db/entities.js'
 import type { Adapter, NewAdapter } from './adapter.js'
@@ -9,9 +10,8 @@ import type { EnvironmentVariable } from './resolve-env.js'
 import type { Secrets } from './secrets.js'
 import { SERIALIZATIONS, type Serialization } from './serialization/serializer.js'
 import { parseSerializationSettings } from './serialization/settings.js'
-import { type SettingsOwner, sealSettings, secretPathsOf, variablesOf } from './stored-settings.js'
+import { sealSettings, secretPathsOf, variablesOf } from './stored-settings.js'
 
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._ -]{0,199}$/u
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,199}$/
 
 /** Adapters and environment variables in Postgres. Secrets stay sealed in what it returns. */
@@ -85,7 +85,7 @@ export function createAdapterStore(
 
     async createAdapter(input) {
       const driver = driverOf(registry, input.kind)
-      checkName('adapter', input.name)
+      checkName(input.name)
       const id = uuidv7()
       const secretPaths = secretPathsOf(adapterSettingsSchema(driver))
       const settings = sealSettings(input.settings ?? {}, secretPaths, { kind: 'adapter', id }, secrets)
@@ -158,19 +158,6 @@ export function createAdapterStore(
       const { affected } = await variableRows.delete({ name })
       if (affected === 0) throw new RelayError('NOT_FOUND', `there is no environment variable "${name}"`)
     },
-  }
-}
-
-/** @throws RelayError SETTINGS_INVALID */
-export function checkName(kind: SettingsOwner['kind'], name: string): void {
-  if (!NAME.test(name)) {
-    throw new RelayError(
-      'SETTINGS_INVALID',
-      `name ${JSON.stringify(name)} cannot be used: start with a letter or digit, then letters, digits, ". _ -" and spaces, 200 at most`,
-    )
-  }
-  if (isUuid(name)) {
-    throw new RelayError('SETTINGS_INVALID', `name "${name}" looks like an id: choose another name`)
   }
 }
 

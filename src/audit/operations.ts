@@ -29,6 +29,12 @@ export const OPERATIONS = [
   { operation: 'acl.create', ...BY_OPERATOR },
   { operation: 'acl.delete', ...BY_OPERATOR },
   { operation: 'group.delete', ...BY_OPERATOR },
+  { operation: 'notifier.create', ...BY_OPERATOR },
+  { operation: 'notifier.update', ...BY_OPERATOR },
+  { operation: 'notifier.enable', ...BY_OPERATOR },
+  { operation: 'notifier.disable', ...BY_OPERATOR },
+  { operation: 'notifier.delete', ...BY_OPERATOR },
+  { operation: 'notifier.test', ...BY_OPERATOR },
 ] as const satisfies OperationKind[]
 
 export type Operation = (typeof OPERATIONS)[number]['operation']

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Adapter } from '../adapters/adapter.js'
 import { SERIALIZATIONS } from '../adapters/serialization/serializer.js'
 import type { DriverRegistry } from '../brokers/registry.js'
-import { messageOf, RelayError } from '../core/errors.js'
 import { confirm } from './ask.js'
 import { withAdapterAdmin, withAdminContext, withWorkbench } from './context.js'
 import { table } from './table.js'
@@ -96,10 +94,10 @@ interface CreateOptions {
 }
 
 async function createAdapter(options: CreateOptions): Promise<void> {
-  const { parseSettings } = await import('./settings.js')
+  const { parseSettings, readSettingsFile } = await import('./settings.js')
   const { driverOf } = await import('../brokers/registry.js')
   const { adapterSettingsSchema } = await import('../adapters/resolve-adapter.js')
-  const fromFile = options.settingsFile === undefined ? {} : await readSettings(options.settingsFile)
+  const fromFile = options.settingsFile === undefined ? {} : await readSettingsFile(options.settingsFile)
   await withWorkbench(async ({ store, registry }) => {
     const driver = driverOf(registry, options.kind)
     const { name, kind, address, description, keySerialization, valueSerialization } = options
@@ -109,7 +107,7 @@ async function createAdapter(options: CreateOptions): Promise<void> {
       address,
       settings: parseSettings(
         options.setting ?? [],
-        { kind, settings: adapterSettingsSchema(driver) },
+        { kind, settings: adapterSettingsSchema(driver), explainedBy: `adapter settings ${kind}` },
         fromFile,
       ),
       ...(description !== undefined && { description }),
@@ -124,35 +122,11 @@ async function createAdapter(options: CreateOptions): Promise<void> {
   })
 }
 
-async function readSettings(file: string): Promise<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
-    if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
-      return Object.fromEntries(Object.entries(value))
-    }
-    throw new Error('it holds no JSON object')
-  } catch (cause) {
-    throw new RelayError(
-      'SETTINGS_INVALID',
-      `--settings-file ${file} cannot be used: ${messageOf(cause)}; give a file such as {"acks": "all"}`,
-      { cause },
-    )
-  }
-}
-
 async function explainSettings(kind: string): Promise<void> {
   const { brokerDrivers, driverOf } = await import('../brokers/registry.js')
   const { adapterSettingsSchema } = await import('../adapters/resolve-adapter.js')
-  const { settingFields } = await import('./settings.js')
-  for (const field of settingFields(adapterSettingsSchema(driverOf(brokerDrivers(), kind)))) {
-    const notes = [
-      field.choices.length > 0 ? field.choices.join(' | ') : field.type,
-      ...(field.unit === undefined ? [] : [field.unit]),
-      ...(field.default === undefined ? [] : [`default ${field.default}`]),
-      ...(field.secret ? ['secret'] : []),
-    ]
-    console.log(`${field.path} (${notes.join(', ')})\n    ${field.text}`)
-  }
+  const { explained } = await import('./settings.js')
+  console.log(explained(adapterSettingsSchema(driverOf(brokerDrivers(), kind))))
 }
 
 async function listAdapters(options: { json?: true }): Promise<void> {

@@ -12,6 +12,7 @@ import { addEnvCommands } from './env.js'
 import { addGroupCommands } from './group.js'
 import { addMessageCommands } from './message.js'
 import { addMigrateCommand } from './migrate.js'
+import { addNotifierCommands } from './notifier.js'
 import { addProduceCommand } from './produce.js'
 import { addSlaCommands } from './sla.js'
 import { addStackCommands } from './stack.js'
@@ -51,6 +52,7 @@ Examples:
   addAuditCommands(program)
   addTraceCommand(program)
   addSlaCommands(program)
+  addNotifierCommands(program)
   addClusterCommands(program)
   addTopicCommands(program)
   addAclCommands(program)

@@ -1,9 +1,9 @@
-import { Type } from 'typebox'
+import { readFile } from 'node:fs/promises'
+import { type TObject, Type } from 'typebox'
 import { Value } from 'typebox/value'
-import type { RegisteredDriver } from '../brokers/registry.js'
-import { RelayError } from '../core/errors.js'
+import { messageOf, RelayError } from '../core/errors.js'
 
-/** One setting of a kind of adapter, as its JSON schema describes it. */
+/** One setting of a kind of adapter or notifier, as its JSON schema describes it. */
 export interface SettingField {
   /** Such as `sasl.password`. */
   path: string
@@ -53,20 +53,43 @@ export function settingFields(schema: unknown, prefix = ''): SettingField[] {
   })
 }
 
+/** All settings of a schema with what they mean, for people. */
+export function explained(schema: TObject): string {
+  const texts = settingFields(schema).map((field) => {
+    const notes = [
+      field.choices.length > 0 ? field.choices.join(' | ') : field.type,
+      ...(field.unit === undefined ? [] : [field.unit]),
+      ...(field.default === undefined ? [] : [`default ${field.default}`]),
+      ...(field.secret ? ['secret'] : []),
+    ]
+    return `${field.path} (${notes.join(', ')})\n    ${field.text}`
+  })
+  return texts.join('\n')
+}
+
+/** What settings are parsed for. */
+export interface SettingsForm {
+  /** Such as `kafka`. */
+  kind: string
+  settings: TObject
+  /** The command that explains them. */
+  explainedBy: string
+}
+
 /**
  * Settings from texts of the form `path=value`, each value of the type its setting has, on top of `base`.
  * @throws RelayError SETTINGS_INVALID
  */
 export function parseSettings(
   pairs: readonly string[],
-  driver: Pick<RegisteredDriver, 'kind' | 'settings'>,
+  form: SettingsForm,
   base: Record<string, unknown>,
 ): Record<string, unknown> {
-  const fields = new Map(settingFields(driver.settings).map((field) => [field.path, field]))
+  const fields = new Map(settingFields(form.settings).map((field) => [field.path, field]))
   const settings = structuredClone(base)
   for (const pair of pairs) {
     const equals = pair.indexOf('=')
-    if (equals < 1) throw invalid(`--setting "${pair}" has no "=": write it as path=value, e.g. acks=all`)
+    if (equals < 1) throw invalid(`--setting "${pair}" has no "=": write it as path=value`)
     const path = pair.slice(0, equals)
     const map = [...fields.values()].find((each) => each.isMap && path.startsWith(`${each.path}.`))
     if (map) {
@@ -76,12 +99,56 @@ export function parseSettings(
     const field = fields.get(path)
     if (!field) {
       throw invalid(
-        `setting ${path} is unknown to ${driver.kind}: use one of ${[...fields.keys()].join(', ')}; \`bpmn-relay adapter settings ${driver.kind}\` explains them`,
+        `setting ${path} is unknown to ${form.kind}: use one of ${[...fields.keys()].join(', ')}; \`bpmn-relay ${form.explainedBy}\` explains them`,
       )
     }
     put(settings, path.split('.'), typed(field, pair.slice(equals + 1)))
   }
   return settings
+}
+
+/**
+ * Settings without those at `paths`, such as `timeoutMs`, `headers` or `headers.X-Team`.
+ * @throws RelayError SETTINGS_INVALID for a path where nothing is set
+ */
+export function withoutSettings(
+  settings: Record<string, unknown>,
+  paths: readonly string[],
+): Record<string, unknown> {
+  const known = flatten(settings).map(([path]) => path)
+  const unknown = paths.find((path) => !known.some((each) => each === path || each.startsWith(`${path}.`)))
+  if (unknown !== undefined) {
+    throw invalid(`setting ${unknown} is not set: those that are set are ${known.join(', ')}`)
+  }
+  return omit(settings, '', new Set(paths))
+}
+
+function omit(settings: object, prefix: string, paths: ReadonlySet<string>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]: [string, unknown]) => {
+      const path = prefix + name
+      if (paths.has(path)) return []
+      const isGroup = value !== null && typeof value === 'object' && !Array.isArray(value)
+      return [[name, isGroup ? omit(value, `${path}.`, paths) : value]]
+    }),
+  )
+}
+
+/** @throws RelayError SETTINGS_INVALID */
+export async function readSettingsFile(file: string): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
+      return Object.fromEntries(Object.entries(value))
+    }
+    throw new Error('it holds no JSON object')
+  } catch (cause) {
+    throw new RelayError(
+      'SETTINGS_INVALID',
+      `--settings-file ${file} cannot be used: ${messageOf(cause)}; give a file that holds a JSON object`,
+      { cause },
+    )
+  }
 }
 
 function typed({ path, type }: SettingField, text: string): unknown {

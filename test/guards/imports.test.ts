@@ -28,6 +28,7 @@ const VENDORS: Record<string, RegExp> = {
   kafkajs: /^src\/(brokers\/kafka\/|stack\/kafka-broker\.ts$)/,
   'lz4-napi': /^src\/(brokers\/kafka\/compression|core\/decompress)\.ts$/,
   'lossless-json': /^src\/core\/exact-json\.ts$/,
+  nodemailer: /^src\/alerts\/notifiers\/mail\.ts$/,
   pg: /^src\/(db|stack)\//,
   'prom-client': /^src\/http\//,
   protobufjs: /^src\/adapters\/serialization\/protobuf/,
@@ -54,7 +55,7 @@ const LAYERS: Record<string, string[]> = {
   'src/audit': ['src/core', 'src/db', 'src/sla'],
   'src/adapters': ['src/core', 'src/db', 'src/brokers'],
   'src/alerts': ['src/core', 'src/db', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
-  'src/admin': ['src/core', 'src/db', 'src/brokers', 'src/audit', 'src/adapters'],
+  'src/admin': ['src/core', 'src/db', 'src/brokers', 'src/audit', 'src/adapters', 'src/alerts'],
   'src/publish': [
     ...['src/core', 'src/db', 'src/engine', 'src/brokers'],
     ...['src/sla', 'src/audit', 'src/adapters'],

@@ -43,9 +43,12 @@ interface Words {
   nothingWrong: string
   colon: string
   comma: string
-  threshold: (value: string) => string
+  /** What belongs to what stands before it. */
+  aside: (text: string) => string
+  threshold: string
   /** Days, hours, minutes, seconds. */
   units: [string, string, string, string]
+  betweenUnits: string
 }
 
 const WORDS: Record<Language, Words> = {
@@ -62,8 +65,10 @@ const WORDS: Record<Language, Words> = {
     nothingWrong: 'This is a test of the notifier. Nothing is wrong.',
     colon: ': ',
     comma: ', ',
-    threshold: (value) => ` (threshold ${value})`,
+    aside: (text) => ` (${text})`,
+    threshold: 'threshold',
     units: [' d', ' h', ' min', ' s'],
+    betweenUnits: ' ',
   },
   zh: {
     severity: { info: '提示', warning: '警告', critical: '严重' },
@@ -78,8 +83,10 @@ const WORDS: Record<Language, Words> = {
     nothingWrong: '这是一条测试通知，一切正常。',
     colon: '：',
     comma: '、',
-    threshold: (value) => `（阈值 ${value}）`,
+    aside: (text) => `（${text}）`,
+    threshold: '阈值',
     units: ['天', '小时', '分钟', '秒'],
+    betweenUnits: '',
   },
 }
 
@@ -113,7 +120,10 @@ export function messageOf(notice: Notice, wording: Wording): Message {
       const from = moment(notice.since, wording.timeZone)
       const to = moment(notice.at, wording.timeZone)
       const length = duration(notice.at.getTime() - notice.since.getTime(), words)
-      return alertMessage(notice, wording, { label: words.lasted, value: `${length} (${from} – ${to})` })
+      return alertMessage(notice, wording, {
+        label: words.lasted,
+        value: length + words.aside(`${from} – ${to}`),
+      })
     }
   }
 }
@@ -140,7 +150,7 @@ function measured({ adapter, metric, value, threshold }: Notice, words: Words): 
     ...(adapter === null ? [] : [{ label: words.adapter, value: adapter }]),
     {
       label: metric,
-      value: `${value === null ? '-' : rounded(value)}${words.threshold(rounded(threshold))}`,
+      value: `${value === null ? '-' : rounded(value)}${words.aside(`${words.threshold} ${rounded(threshold)}`)}`,
     },
   ]
 }
@@ -170,12 +180,12 @@ function moment(at: Date, timeZone: string): string {
   const zone = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' })
     .formatToParts(at)
     .find(({ type }) => type === 'timeZoneName')
-  const offset = zone?.value.replace('GMT', '') ?? ''
+  const offset = zone?.value.replace(/^GMT(\+00:00)?/, '') ?? ''
   return `${local.format(at)} ${offset === '' ? 'UTC' : offset}`
 }
 
 /** Its two largest units, such as `3 h 5 min`. */
-function duration(ms: number, { units }: Words): string {
+function duration(ms: number, { units, betweenUnits }: Words): string {
   const seconds = Math.max(0, Math.round(ms / 1000))
   const parts = [
     Math.floor(seconds / 86_400),
@@ -190,5 +200,5 @@ function duration(ms: number, { units }: Words): string {
     .slice(first, first + 2)
     .filter(({ part }) => part > 0)
     .map(({ part, unit }) => `${part}${unit}`)
-    .join(' ')
+    .join(betweenUnits)
 }

@@ -1,7 +1,7 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid'
 import { variableLookup } from '../../adapters/resolve-adapter.js'
 import type { Secrets } from '../../adapters/secrets.js'
-import { type AdapterStore, checkName } from '../../adapters/store.js'
+import type { AdapterStore } from '../../adapters/store.js'
 import {
   publicSettings,
   resolveSettings,
@@ -10,6 +10,7 @@ import {
 } from '../../adapters/stored-settings.js'
 import { RelayError } from '../../core/errors.js'
 import { type Log, silentLog } from '../../core/log.js'
+import { checkName } from '../../core/names.js'
 import { type Database, violatesUnique } from '../../db/database.js'
 import { NotifierEntity, type NotifierRow } from '../../db/entities.js'
 import { type Deliver, notifierKind } from './kinds.js'
@@ -88,7 +89,7 @@ export function createNotifierStore(
     },
 
     async create({ name, kind, settings, description = '', enabled = true }) {
-      checkName('notifier', name)
+      checkName(name)
       const id = uuidv7()
       const secretPaths = secretPathsOf(notifierKind(kind).settings)
       const sealed = sealSettings(settings, secretPaths, { kind: 'notifier', id }, secrets)

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { brokerDrivers, driverOf } from '../../../src/brokers/registry.js'
 import { parseSettings, settingFields } from '../../../src/cli/settings.js'
 
-const kafka = driverOf(brokerDrivers(), 'kafka')
+const kafka = { ...driverOf(brokerDrivers(), 'kafka'), explainedBy: 'adapter settings kafka' }
 
 describe('settings given as path=value', () => {
   it('get the types of the settings', () => {
