@@ -1,6 +1,8 @@
 // The parts of the documentation that are made from the program itself; `npm run docs` writes them, guard tests
 // compare them.
+import type { TObject } from 'typebox'
 import { serializationSettingsSchema } from '../src/adapters/serialization/settings.js'
+import { notifierKind } from '../src/alerts/notifiers/kinds.js'
 import { brokerDrivers } from '../src/brokers/registry.js'
 import { settingFields } from '../src/cli/settings.js'
 import { configEntries } from '../src/core/config.js'
@@ -21,22 +23,7 @@ export function configurationPage(): string {
   const sections = [
     ...drivers.map(({ kind, settings }) => ({ title: KIND_NAMES[kind] ?? kind, settings })),
     { title: 'Serialization, for every kind', settings: serializationSettingsSchema },
-  ].flatMap(({ title, settings }) => [
-    `### ${title}`,
-    '',
-    ...markdownTable(
-      ['setting', 'values', 'default', 'meaning'],
-      settingFields(settings).map((field) => [
-        code(field.path),
-        field.choices.length > 0
-          ? field.choices.map(code).join(', ')
-          : [field.type, ...(field.unit === undefined ? [] : [field.unit])].join(', '),
-        field.default === undefined ? '' : code(field.default),
-        field.text + (field.secret ? ' Kept encrypted, never shown.' : ''),
-      ]),
-    ),
-    '',
-  ])
+  ].flatMap(({ title, settings }) => [`### ${title}`, '', ...settingsMeanings(settings), ''])
   return `${[
     '# Configuration',
     '',
@@ -61,6 +48,21 @@ export function configurationPage(): string {
     .trimEnd()}\n`
 }
 
+/** All settings of a schema with what they mean. */
+function settingsMeanings(settings: TObject): string[] {
+  return markdownTable(
+    ['setting', 'values', 'default', 'meaning'],
+    settingFields(settings).map((field) => [
+      code(field.path),
+      field.choices.length > 0
+        ? field.choices.map(code).join(', ')
+        : [field.type, ...(field.unit === undefined ? [] : [field.unit])].join(', '),
+      field.default === undefined ? '' : code(field.default),
+      field.text + (field.secret ? ' Kept encrypted, never shown.' : ''),
+    ]),
+  )
+}
+
 /** Codes that only people at the command line meet, never a process. */
 const NOT_OF_TASKS: ReadonlySet<string> = new Set([
   'CONFIG_INVALID',
@@ -69,7 +71,6 @@ const NOT_OF_TASKS: ReadonlySet<string> = new Set([
   'ENGINE_UNREACHABLE',
   'NAME_TAKEN',
   'ENV_IN_USE',
-  'NOTIFIER_IN_USE',
   'NOTIFIER_DISABLED',
   'NOTIFIER_REFUSED',
   'NOTIFIER_UNREACHABLE',
@@ -95,10 +96,27 @@ const TABLE_END = '\n<!-- End of the table. -->'
 
 /** The errors page with its table brought up to date. */
 export function errorsPage(page: string): string {
-  const start = page.indexOf(TABLE_START)
-  const end = page.indexOf(TABLE_END)
-  if (start < 0 || end < start) throw new Error(`${ERRORS_PAGE} has lost the comments around its table`)
-  return `${page.slice(0, start)}${TABLE_START}${errorTable()}${page.slice(end)}`
+  return withTable(ERRORS_PAGE, page, 0, errorTable())
+}
+
+export const NOTIFIERS_PAGE = 'docs/notifiers.md'
+
+/** The page of the notifiers with the tables of their settings brought up to date. */
+export function notifiersPage(page: string): string {
+  return ['webhook', 'mail'].reduce((text, kind) => {
+    const heading = `\n### Settings of kind ${kind}\n`
+    if (!text.includes(heading)) throw new Error(`${NOTIFIERS_PAGE} has lost its settings of kind ${kind}`)
+    const table = settingsMeanings(notifierKind(kind).settings).join('\n')
+    return withTable(NOTIFIERS_PAGE, text, text.indexOf(heading), table)
+  }, page)
+}
+
+/** A page with another table in place of the first one after `from` that has the comments around it. */
+function withTable(name: string, page: string, from: number, table: string): string {
+  const start = page.indexOf(TABLE_START, from)
+  const end = page.indexOf(TABLE_END, start)
+  if (start < 0 || end < 0) throw new Error(`${name} has lost the comments around a table`)
+  return `${page.slice(0, start)}${TABLE_START}${table}${page.slice(end)}`
 }
 
 function codes(): ErrorCode[] {
