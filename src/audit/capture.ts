@@ -26,8 +26,8 @@ export function createCapture(rules: CaptureRules): Capture {
     if (message !== undefined && level === 'full') all.push(['message', message])
     if (all.length === 0) return null
     // What is cut off needs no mask.
-    const shown = all.map(([name, json]): [string, string] => [name, json.slice(0, 2 * maxChars)])
-    if (!mask.mayHide(objectOf(shown))) return cut(new Map(all), maxChars)
+    const shown = objectOf(all.map(([name, json]) => [name, json.slice(0, 2 * maxChars)]))
+    if (!mask.mayHide(shown)) return shown.length <= maxChars ? shown : cut(new Map(all), maxChars)
     // Masked before it is cut: what is left of a secret is one too.
     return cut(membersOf(mask.hide(objectOf(all))), maxChars)
   }

@@ -1,4 +1,4 @@
-import { textArray } from '../db/text-array.js'
+import { plainArray, textArray } from '../db/text-array.js'
 import { type CounterRow, sumSamples } from '../sla/counters.js'
 import type { AuditRow, CallRecord, LedgerRecord } from './call-record.js'
 
@@ -126,10 +126,10 @@ export function sharedParameters(
   ledgerRows: readonly LedgerRecord[],
   counters: readonly CounterRow[],
 ): unknown[] {
-  const audit = <T>(column: (row: AuditRow) => T): T[] => audits.map(column)
+  const audit = (column: (row: AuditRow) => string | number | null) => plainArray(audits.map(column))
   const auditText = (column: (row: AuditRow) => string | null) =>
     textArray(audits.map((row) => storable(column(row))))
-  const ledger = <T>(column: (row: LedgerRecord) => T): T[] => ledgerRows.map(column)
+  const ledger = (column: (row: LedgerRecord) => string | number) => plainArray(ledgerRows.map(column))
   const ledgerText = (column: (row: LedgerRecord) => string | null) =>
     textArray(ledgerRows.map((row) => storable(column(row))))
   const counter = <T>(column: (row: CounterRow) => T): T[] => counters.map(column)
@@ -162,7 +162,7 @@ export function sharedParameters(
     ledgerText((row) => row.fingerprint),
     ledger((row) => row.attempts),
     ledgerText((row) => row.receipt),
-    batch.settledKeys,
+    plainArray(batch.settledKeys),
     counter((row) => row.adapterId),
     counter((row) => row.operation),
     counter((row) => row.processId),

@@ -21,6 +21,14 @@ export function textArray(values: readonly (string | null)[]): Buffer {
   return array
 }
 
+/**
+ * A parameter of an array type whose values need no quotes, in text format: numbers, keys as decimal text, UUIDs. The
+ * driver's own way looks through each value for what to quote.
+ */
+export function plainArray(values: readonly (string | number | null)[]): string {
+  return `{${values.map((value) => value ?? 'NULL').join(',')}}`
+}
+
 /** One dimension with the lower bound 1; none where there are no values. */
 function header(length: number, hasNull: boolean, bytes = 12): Buffer {
   const array = Buffer.allocUnsafe(bytes)

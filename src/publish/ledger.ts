@@ -3,6 +3,7 @@ import type { OutboundMessage } from '../brokers/broker.js'
 import { batching, type ItemResult } from '../core/batching.js'
 import type { Log } from '../core/log.js'
 import type { Database } from '../db/database.js'
+import { plainArray } from '../db/text-array.js'
 import type { Job } from '../engine/engine.js'
 
 /** What is known of earlier deliveries of a job. */
@@ -40,7 +41,7 @@ export function createLedger(database: Pick<Database, 'query'>, engineName: stri
     const rows = await database.query<LedgerRow>(
       `SELECT job_key, process_instance_key, element_instance_key, fingerprint, attempts, receipt
        FROM publish_ledger WHERE engine = $1 AND job_key = ANY($2::bigint[])`,
-      [engineName, jobs.map(({ key }) => key)],
+      [engineName, plainArray(jobs.map(({ key }) => key))],
       'ledger-find',
     )
     const byKey = new Map(rows.map((row) => [row.job_key, row]))

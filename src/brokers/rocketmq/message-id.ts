@@ -6,16 +6,16 @@ import { randomBytes } from 'node:crypto'
  * before, address and process in Java, are random here: containers share both.
  */
 export function messageIds(now: () => Date = () => new Date()): () => string {
-  const prefix = randomBytes(10)
+  const prefix = randomBytes(10).toString('hex').toUpperCase()
   let counter = 0
   return () => {
     const at = now()
     const monthStart = new Date(at.getFullYear(), at.getMonth(), 1)
-    const id = Buffer.alloc(16)
-    prefix.copy(id)
-    id.writeUInt32BE((at.getTime() - monthStart.getTime()) >>> 0, 10)
     counter = (counter + 1) & 0xffff
-    id.writeUInt16BE(counter, 14)
-    return id.toString('hex').toUpperCase()
+    return prefix + hex((at.getTime() - monthStart.getTime()) >>> 0, 8) + hex(counter, 4)
   }
+}
+
+function hex(number: number, digits: number): string {
+  return number.toString(16).toUpperCase().padStart(digits, '0')
 }

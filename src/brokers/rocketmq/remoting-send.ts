@@ -54,7 +54,7 @@ export async function sendCommand(
     m: isBatch,
   })
   const parts = messages.map((message, index) => ({ message, body: bodies[index] ?? message.body }))
-  command.body = isBatch ? Buffer.concat(parts.flatMap(encodeInBatch)) : (bodies[0] ?? null)
+  command.body = isBatch ? Buffer.concat(parts.map(encodeInBatch)) : (bodies[0] ?? null)
   return command
 }
 
@@ -73,21 +73,22 @@ export function storedOf(answer: RemotingCommand, count: number): Stored[] {
   }))
 }
 
-function encodeInBatch({ message, body }: { message: CheckedMessage; body: Buffer }): Buffer[] {
-  const properties = Buffer.from(encodeProperties(message))
-  if (properties.length > MOST_PROPERTY_BYTES) {
-    throw new RelayError(
-      'BROKER_REFUSED',
-      `message ${message.id} has ${properties.length} bytes of properties`,
-    )
+function encodeInBatch({ message, body }: { message: CheckedMessage; body: Buffer }): Buffer {
+  const properties = encodeProperties(message)
+  const propertyBytes = Buffer.byteLength(properties)
+  if (propertyBytes > MOST_PROPERTY_BYTES) {
+    throw new RelayError('BROKER_REFUSED', `message ${message.id} has ${propertyBytes} bytes of properties`)
   }
+  const bodyEnd = NUMBERS_BYTES + body.length
+  const encoded = Buffer.allocUnsafe(bodyEnd + LENGTH_BYTES + propertyBytes)
   // Magic code, checksum and flag stay 0: the broker sets its own.
-  const numbers = Buffer.alloc(NUMBERS_BYTES)
-  numbers.writeInt32BE(NUMBERS_BYTES + body.length + LENGTH_BYTES + properties.length)
-  numbers.writeInt32BE(body.length, BODY_LENGTH_AT)
-  const length = Buffer.alloc(LENGTH_BYTES)
-  length.writeInt16BE(properties.length)
-  return [numbers, body, length, properties]
+  encoded.fill(0, 0, NUMBERS_BYTES)
+  encoded.writeInt32BE(encoded.length)
+  encoded.writeInt32BE(body.length, BODY_LENGTH_AT)
+  body.copy(encoded, NUMBERS_BYTES)
+  encoded.writeInt16BE(propertyBytes, bodyEnd)
+  encoded.write(properties, bodyEnd + LENGTH_BYTES)
+  return encoded
 }
 
 function encodeProperties(message: CheckedMessage): string {

@@ -73,6 +73,8 @@ export class Sends<Q extends Queue> {
 
 /** At least, and with not much beyond, what it takes of a send. */
 function sizeOf({ body, properties, keys, tag }: CheckedMessage): number {
-  const texts = [...properties.flat(), ...keys, tag ?? '']
-  return texts.reduce((sum, text) => sum + 3 * text.length, body.length + OVERHEAD_BYTES)
+  let letters = tag?.length ?? 0
+  for (const [name, value] of properties) letters += name.length + value.length
+  for (const key of keys) letters += key.length
+  return body.length + OVERHEAD_BYTES + 3 * letters
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { textArray } from '../../../src/db/text-array.js'
+import { plainArray, textArray } from '../../../src/db/text-array.js'
 import { emptyDatabase } from '../../helpers/migrated-database.js'
 
 test('texts of every kind reach Postgres as they are', async (t) => {
@@ -31,4 +31,15 @@ test('a list without texts is an empty array', async (t) => {
   const [row] = await database.query('SELECT cardinality($1::text[]) AS count', [textArray([])])
 
   assert.deepEqual(row, { count: 0 })
+})
+
+test('keys and numbers reach Postgres as they are, null as null', async (t) => {
+  const database = await emptyDatabase(t)
+
+  const [row] = await database.query(
+    'SELECT $1::bigint[] AS keys, $2::real[] AS numbers, $3::int[] AS none',
+    [plainArray(['9223372036854775807', null, '0']), plainArray([0.5, null]), plainArray([])],
+  )
+
+  assert.deepEqual(row, { keys: ['9223372036854775807', null, '0'], numbers: [0.5, null], none: [] })
 })
