@@ -5,6 +5,7 @@ import { CreateSlaCounter1763700000004 } from './1763700000004-create-sla-counte
 import { CreatePublishLedger1763700000005 } from './1763700000005-create-publish-ledger.js'
 import { IndexAuditFacets1763700000006 } from './1763700000006-index-audit-facets.js'
 import { CreateSlaRollups1763700000008 } from './1763700000008-create-sla-rollups.js'
+import { CreateAlerts1763700000009 } from './1763700000009-create-alerts.js'
 import { CreateNotifier1763700000011 } from './1763700000011-create-notifier.js'
 import { CreateSlaTotals1763700000020 } from './1763700000020-create-sla-totals.js'
 import { CreateSettledMark1763700000021 } from './1763700000021-create-settled-mark.js'
@@ -18,6 +19,7 @@ export const MIGRATIONS = [
   CreatePublishLedger1763700000005,
   IndexAuditFacets1763700000006,
   CreateSlaRollups1763700000008,
+  CreateAlerts1763700000009,
   CreateNotifier1763700000011,
   CreateSlaTotals1763700000020,
   CreateSettledMark1763700000021,

@@ -2,6 +2,9 @@ import path from 'node:path'
 import { AdapterDirectory } from './adapters/directory.js'
 import { createSecrets, masterKeyFrom, type Secrets } from './adapters/secrets.js'
 import { type AdapterStore, createAdapterStore } from './adapters/store.js'
+import { type Alerting, startAlerting } from './alerts/alerting.js'
+import { createNotifiers } from './alerts/notifiers/notifiers.js'
+import { createNotifierStore } from './alerts/notifiers/store.js'
 import { createCapture } from './audit/capture.js'
 import { createFileLog } from './audit/file-log.js'
 import { fileLogFolder } from './audit/file-log-files.js'
@@ -100,6 +103,7 @@ export async function startService(
     closers.push(() => recorder.flush())
 
     let worker: JobWorker | undefined
+    let alerting: Alerting | undefined
     const http = await openHttp(config, {
       stats,
       connections,
@@ -107,6 +111,7 @@ export async function startService(
       maxInFlight: config.maxInFlight,
       recordsWaiting: () => recorder.waiting,
       jobsOnHold: () => holds.held,
+      alerting: () => alerting,
       database,
     })
     if (http) {
@@ -133,6 +138,25 @@ export async function startService(
     })
     closers.push(() => directory.close())
     await directory.start()
+
+    const started = startAlerting({
+      database,
+      notifiers: createNotifiers(createNotifierStore(database, store, secrets), log),
+      self: {
+        worker: config.workerName,
+        engine: engine.name,
+        inFlight: () => worker?.inFlight ?? 0,
+        onHold: () => holds.held,
+        recordsWaiting: () => recorder.waiting,
+        pollAgeMs: () => pollAge(worker, config.maxInFlight),
+        circuits: () => connections.circuits(),
+      },
+      kept: config,
+      keptDays: config.auditRetentionDays,
+      log,
+    })
+    alerting = started
+    closers.push(() => started.stop())
 
     const fileLog = createFileLog({
       folder: fileLogFolder(config),
@@ -243,6 +267,11 @@ async function databaseAnswers(database: Database, log: Log, signal: AbortSignal
       await pause(DATABASE_RETRY_MS, signal)
     }
   }
+}
+
+/** Null while it does not poll: before it is started, once it stops, and with its hands full. */
+function pollAge(worker: JobWorker | undefined, maxInFlight: number): number | null {
+  return worker && worker.inFlight < maxInFlight ? worker.lastPollAgeMs() : null
 }
 
 async function stopWorker(worker: JobWorker, graceMs: number, log: Log): Promise<void> {

@@ -24,6 +24,93 @@ CREATE TABLE adapter (
   CONSTRAINT adapter_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE alert (
+  id uuid NOT NULL,
+  policy_id uuid,
+  policy_name text NOT NULL,
+  metric text NOT NULL,
+  severity text NOT NULL,
+  subject text NOT NULL,
+  adapter_id uuid,
+  adapter_name text,
+  state text NOT NULL,
+  since timestamp with time zone NOT NULL,
+  fired_at timestamp with time zone,
+  value double precision,
+  text text,
+  silenced boolean NOT NULL DEFAULT false,
+  resolved_at timestamp with time zone,
+  resolved_because text,
+  acknowledged_at timestamp with time zone,
+  acknowledged_by text,
+  acknowledged_note text,
+  CONSTRAINT alert_pkey PRIMARY KEY (id),
+  CONSTRAINT alert_policy_id_fkey FOREIGN KEY (policy_id) REFERENCES alert_policy(id) ON DELETE SET NULL
+);
+
+CREATE TABLE alert_evaluation (
+  singleton boolean NOT NULL DEFAULT true,
+  evaluated_at timestamp with time zone NOT NULL,
+  CONSTRAINT alert_evaluation_pkey PRIMARY KEY (singleton),
+  CONSTRAINT alert_evaluation_singleton_check CHECK (singleton)
+);
+
+CREATE TABLE alert_notice (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  alert_id uuid NOT NULL,
+  kind text NOT NULL,
+  notifier text NOT NULL,
+  notice jsonb NOT NULL,
+  status text NOT NULL,
+  attempts integer NOT NULL DEFAULT 0,
+  due_at timestamp with time zone NOT NULL DEFAULT now(),
+  ended_at timestamp with time zone,
+  error text,
+  CONSTRAINT alert_notice_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id) ON DELETE CASCADE,
+  CONSTRAINT alert_notice_alert_id_kind_notifier_key UNIQUE (alert_id, kind, notifier),
+  CONSTRAINT alert_notice_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE alert_policy (
+  id uuid NOT NULL,
+  name text NOT NULL,
+  description text NOT NULL DEFAULT ''::text,
+  enabled boolean NOT NULL,
+  metric text NOT NULL,
+  operator text NOT NULL,
+  threshold double precision NOT NULL,
+  recovery_threshold double precision,
+  window_minutes integer,
+  for_seconds integer NOT NULL,
+  severity text NOT NULL,
+  adapter_ids uuid[] NOT NULL,
+  adapter_kind text,
+  operation text,
+  process_id text,
+  in_total boolean NOT NULL,
+  owners text[] NOT NULL,
+  notifiers text[] NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT alert_policy_name_key UNIQUE (name),
+  CONSTRAINT alert_policy_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE alert_silence (
+  id uuid NOT NULL,
+  policy_id uuid,
+  adapter_id uuid,
+  severity text,
+  starts_at timestamp with time zone NOT NULL,
+  ends_at timestamp with time zone NOT NULL,
+  reason text NOT NULL,
+  created_by text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT alert_silence_adapter_id_fkey FOREIGN KEY (adapter_id) REFERENCES adapter(id) ON DELETE CASCADE,
+  CONSTRAINT alert_silence_pkey PRIMARY KEY (id),
+  CONSTRAINT alert_silence_policy_id_fkey FOREIGN KEY (policy_id) REFERENCES alert_policy(id) ON DELETE CASCADE
+);
+
 CREATE TABLE environment_variable (
   name text NOT NULL,
   value text NOT NULL,
@@ -188,6 +275,21 @@ CREATE TABLE sys_audit_log (
   CONSTRAINT sys_audit_log_pkey PRIMARY KEY (at, id)
 ) PARTITION BY RANGE (at);
 
+CREATE TABLE worker_state (
+  worker text NOT NULL,
+  engine text NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  seen_at timestamp with time zone NOT NULL,
+  in_flight integer NOT NULL,
+  on_hold integer NOT NULL,
+  records_waiting integer NOT NULL,
+  poll_age_ms double precision,
+  circuits jsonb NOT NULL,
+  CONSTRAINT worker_state_pkey PRIMARY KEY (worker)
+) WITH (fillfactor=50);
+
+CREATE INDEX alert_notice_due ON public.alert_notice USING btree (due_at) WHERE (status = 'waiting'::text);
+CREATE INDEX alert_policy_id ON public.alert USING btree (policy_id);
 CREATE INDEX publish_ledger_at ON public.publish_ledger USING btree (at);
 CREATE INDEX settled_mark_at ON public.settled_mark USING btree (at);
 CREATE INDEX sla_day_starts_at ON public.sla_day USING btree (starts_at);
@@ -200,6 +302,7 @@ CREATE INDEX sys_audit_log_facets ON ONLY public.sys_audit_log USING gin (sys_au
 CREATE INDEX sys_audit_log_job_key ON ONLY public.sys_audit_log USING btree (job_key);
 CREATE INDEX sys_audit_log_process_instance ON ONLY public.sys_audit_log USING btree (process_instance_key);
 CREATE INDEX sys_audit_log_request_id ON ONLY public.sys_audit_log USING btree (request_id);
+CREATE UNIQUE INDEX alert_open ON public.alert USING btree (policy_id, subject) WHERE (state <> 'resolved'::text);
 
 CREATE OR REPLACE FUNCTION public.bpmn_relay_notify_change()
  RETURNS trigger

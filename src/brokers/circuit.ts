@@ -18,7 +18,8 @@ const FIRST_TRY_MS = 5000
 const LONGEST_PAUSE_MS = 60_000
 
 /** `half-open`: one message tries whether the broker is back. */
-export type CircuitPosition = 'closed' | 'open' | 'half-open'
+export const CIRCUIT_POSITIONS = ['closed', 'open', 'half-open'] as const
+export type CircuitPosition = (typeof CIRCUIT_POSITIONS)[number]
 
 export interface CircuitReport {
   position: CircuitPosition

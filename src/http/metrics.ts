@@ -1,12 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { CircuitPosition } from '../brokers/circuit.js'
+import type { Alerting } from '../alerts/alerting.js'
+import { CIRCUIT_POSITIONS } from '../brokers/circuit.js'
 import type { Connections } from '../brokers/connections.js'
 import type { JobWorker } from '../engine/engine.js'
 import { upperBoundMs } from '../sla/histogram.js'
 import type { WorkerStats } from '../sla/worker-stats.js'
 import { GivenHistogram } from './given-histogram.js'
 
-const CIRCUIT_POSITIONS: CircuitPosition[] = ['closed', 'open', 'half-open']
 /** Every other bucket of ours: powers of two from 0.25 ms to 33 s. */
 const DURATION_BUCKETS = Array.from({ length: 18 }, (_, i) => 2 * i)
 
@@ -19,6 +19,8 @@ export interface MetricsSource {
   recordsWaiting: () => number
   jobsOnHold: () => number
   databaseSilentMs: () => number
+  /** Undefined before it was started. */
+  alerting: () => Pick<Alerting, 'firing' | 'evaluationAgeMs'> | undefined
 }
 
 /**
@@ -156,6 +158,22 @@ export function createMetrics(source: MetricsSource): Registry {
     'database_silent_seconds',
     'Time since Postgres last answered a statement.',
     () => source.databaseSilentMs() / 1000,
+  )
+  new Gauge({
+    name: 'bpmn_relay_alerts_firing',
+    help: 'Alerts that fire, of the whole deployment: every worker tells the same.',
+    labelNames: ['severity'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [severity, count] of Object.entries(source.alerting()?.firing() ?? {}))
+        this.set({ severity }, count)
+    },
+  })
+  gauge(
+    'alert_evaluation_age_seconds',
+    'Time since any worker has evaluated the alert policies; 0 without a policy.',
+    () => (source.alerting()?.evaluationAgeMs() ?? 0) / 1000,
   )
   return registry
 }

@@ -48,6 +48,23 @@ export function countedTotals(pieces: readonly Piece[], filter: CounterFilter): 
   })
 }
 
+/** The same by adapter alone. */
+export function countedByAdapter(
+  pieces: readonly Piece[],
+  filter: Omit<CounterFilter, 'adapter'>,
+): CountedRows {
+  const values: unknown[] = []
+  const conditions = conditionsOf(filter, values)
+  const isOfProcess = filter.processId !== undefined
+  const ofEach = isOfProcess ? [] : [`adapter_id <> '${ALL_ADAPTERS}'`]
+  return unionOf(pieces, values, {
+    columns: `adapter_id, ${MEASURES}`,
+    suffix: isOfProcess ? '' : '_total',
+    ofSums: [...conditions, ...ofEach],
+    ofCounters: conditions,
+  })
+}
+
 function conditionsOf({ adapter, operation, processId }: CounterFilter, values: unknown[]): string[] {
   const parameter = (value: unknown) => `$${values.push(value)}`
   const conditions: string[] = []

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { BUCKETS, percentileMs } from './histogram.js'
+import { BUCKETS, emptyHistogram, percentileMs } from './histogram.js'
 
 /** What counters say about some calls. Times in ms. */
 export interface Measures {
@@ -34,8 +34,25 @@ export const Sums = {
   histogram: Type.Array(Type.Number()),
 }
 const SumsObject = Type.Object(Sums)
+export type CounterSums = Static<typeof SumsObject>
 
-export function measuresOf(sums: Static<typeof SumsObject>): Measures {
+/** Of several adapters or times taken together. */
+export function addSums(all: readonly CounterSums[]): CounterSums {
+  const total = { calls: 0, errors: 0, held: 0, sumMs: 0, maxMs: 0, histogram: emptyHistogram() }
+  for (const { calls, errors, held, sumMs, maxMs, histogram } of all) {
+    total.calls += calls
+    total.errors += errors
+    total.held += held
+    total.sumMs += sumMs
+    total.maxMs = Math.max(total.maxMs, maxMs)
+    for (const [bucket, count] of histogram.entries()) {
+      total.histogram[bucket] = (total.histogram[bucket] ?? 0) + count
+    }
+  }
+  return total
+}
+
+export function measuresOf(sums: CounterSums): Measures {
   const { calls, errors, held, sumMs, maxMs, histogram } = sums
   // The bucket's upper bound may lie above the slowest call there was.
   const percentile = (share: number) => Math.min(maxMs, percentileMs(histogram, share))

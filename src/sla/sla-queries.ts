@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Database } from '../db/database.js'
-import { type CounterFilter, countedRows } from './counted-rows.js'
-import { type Measures, measuresOf, SUMS, Sums } from './measures.js'
-import { type KeptResolutions, piecesOf } from './time-pieces.js'
+import { type CounterFilter, countedByAdapter, countedRows } from './counted-rows.js'
+import { type CounterSums, type Measures, measuresOf, SUMS, Sums } from './measures.js'
+import { type KeptResolutions, type Piece, piecesOf } from './time-pieces.js'
 
 export interface SlaFilter extends CounterFilter {
   /** From the minute that holds this moment. Older than minutes are kept: from its hour; older than hours: its day. */
@@ -55,3 +55,24 @@ function summaryOf({
 }: Static<typeof Row>): SlaSummary {
   return { adapterId, adapterName, operation, processId, ...measuresOf(sums) }
 }
+
+/** The counters of each adapter over some pieces of time, by its id; `NO_ADAPTER` has those of calls that named none. */
+export async function sumsByAdapter(
+  database: Pick<Database, 'query'>,
+  pieces: readonly Piece[],
+  filter: Omit<CounterFilter, 'adapter'>,
+): Promise<Map<string, CounterSums>> {
+  const counted = countedByAdapter(pieces, filter)
+  const rows = await database.query(
+    `SELECT adapter_id AS "adapterId", ${SUMS} FROM (${counted.text}) AS counted GROUP BY adapter_id`,
+    counted.values,
+  )
+  return new Map(
+    rows.map((row) => {
+      const { adapterId, ...sums } = Value.Parse(AdapterSums, row)
+      return [adapterId, sums]
+    }),
+  )
+}
+
+const AdapterSums = Type.Object({ adapterId: Type.String(), ...Sums })

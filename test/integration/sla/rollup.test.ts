@@ -7,6 +7,7 @@ import { bucketOf, emptyHistogram } from '../../../src/sla/histogram.js'
 import { forgetOldSums, rollUp } from '../../../src/sla/rollup.js'
 import { slaSummaries } from '../../../src/sla/sla-queries.js'
 import { slaSeries } from '../../../src/sla/sla-series.js'
+import { type Counted, countCalls } from '../../helpers/counted-calls.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
 import { rowsRead } from '../../helpers/rows-read.js'
 import { waitFor } from '../../helpers/wait-for.js'
@@ -266,49 +267,9 @@ describe('a series of SLA counters', () => {
   })
 })
 
-interface Counted {
-  adapter?: string
-  worker?: string
-  operation?: string
-  processId?: string
-  calls?: number
-  errors?: number
-  held?: number
-  durationMs?: number
-}
-
 /** Counters as a worker leaves them in the minute that holds `at`. */
-async function count(database: Pick<Database, 'query'>, at: Date, given: Counted): Promise<void> {
-  const {
-    adapter = ADAPTER,
-    worker = 'w',
-    operation = 'publish',
-    processId = 'order',
-    calls = 0,
-    errors = 0,
-    held = 0,
-    durationMs = 1,
-  } = given
-  const histogram = emptyHistogram()
-  histogram[bucketOf(durationMs)] = calls
-  await database.query(
-    `INSERT INTO sla_counter VALUES
-       (date_trunc('minute', $1::timestamptz), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint[])`,
-    [
-      at.toISOString(),
-      adapter,
-      operation,
-      processId,
-      worker,
-      calls,
-      errors,
-      held,
-      calls * durationMs,
-      durationMs,
-      histogram,
-    ],
-  )
-}
+const count = (database: Pick<Database, 'query'>, at: Date, given: Partial<Counted>) =>
+  countCalls(database, at, { adapter: ADAPTER, ...given })
 
 /** Calls in each of some tables; without names: in sla_counter and in the sums of minutes, hours and days. */
 async function callsIn(database: Pick<Database, 'query'>, tables = TIERS): Promise<number[]> {

@@ -84,6 +84,7 @@ function watched(given: Partial<MetricsSource> = {}) {
     recordsWaiting: () => 0,
     jobsOnHold: () => 0,
     databaseSilentMs: () => 0,
+    alerting: () => undefined,
     ...given,
   })
   return {

@@ -1,0 +1,114 @@
+import type { CircuitPosition } from '../brokers/circuit.js'
+import type { Measures } from '../sla/measures.js'
+
+/**
+ * What a metric says of one subject. `none`: there is nothing to measure, as of an adapter without calls, which counts as
+ * recovered. `unknown`: nobody can tell just now; an alert stays as it is.
+ */
+export type Measured = number | 'none' | 'unknown'
+
+/** The state of one worker as its latest heartbeat told it. */
+export interface WorkerState {
+  worker: string
+  /** Time since the heartbeat. */
+  silentMs: number
+  recordsWaiting: number
+  /** Time since the engine answered a poll, or since its start, as of the heartbeat; null: all slots were taken. */
+  pollAgeMs: number | null
+  /** Of the adapters it has connected to, by name. */
+  circuits: Record<string, CircuitPosition>
+}
+
+/** A heartbeat older than this tells nothing of how its worker is now. */
+const FRESH_MS = 20_000
+
+export type Unit = 'share' | 'count' | 'ms' | 's'
+
+interface About {
+  /** How sentences begin. */
+  label: string
+  unit: Unit
+  /** What is measured, for help. */
+  text: string
+}
+
+/**
+ * What policies may be about: the calls of an adapter within a window; the circuit of an adapter; each worker; all
+ * workers together.
+ */
+export type Metric = About &
+  (
+    | { of: 'calls'; read: (measures: Measures) => Measured }
+    | { of: 'circuits'; read: (openAt: number) => Measured }
+    | { of: 'worker'; read: (state: WorkerState) => Measured }
+    | { of: 'workers'; read: (states: readonly WorkerState[]) => Measured }
+  )
+
+/** All there are: a new one is a line here and one in docs/alerts.md, which a test holds together. */
+export const METRICS = {
+  error_rate: perCall('Error rate', 'share', 'errors per call', ({ errorRate }) => errorRate),
+  errors: calls('Errors', 'calls that failed', ({ errors }) => errors),
+  calls: calls('Calls', 'calls, failed ones too', (measures) => measures.calls),
+  held: calls('Jobs given back', 'jobs given back without a call', ({ held }) => held),
+  p50: perCall('Median duration', 'ms', 'half of the calls take no longer', ({ p50Ms }) => p50Ms),
+  p95: perCall('95 % duration', 'ms', '95 % of the calls take no longer', ({ p95Ms }) => p95Ms),
+  p99: perCall('99 % duration', 'ms', '99 % of the calls take no longer', ({ p99Ms }) => p99Ms),
+  circuit_open: circuits('Open circuits', 'workers that find its broker out of reach', (openAt) => openAt),
+  spool_depth: worker(
+    'Records waiting for Postgres',
+    'count',
+    'of a worker',
+    (state) => state.recordsWaiting,
+  ),
+  poll_age: worker('Time without an answer of the engine', 's', 'of a worker', pollAge),
+  worker_silence: worker('Time without a heartbeat', 's', 'of a worker', ({ silentMs }) => silentMs / 1000),
+  workers: workers(
+    'Live workers',
+    'with a heartbeat in the last 20 s',
+    (states) => states.filter(isFresh).length,
+  ),
+} satisfies Record<string, Metric>
+
+export type MetricName = keyof typeof METRICS
+
+export function metricOf(name: MetricName): Metric {
+  return METRICS[name]
+}
+
+export function isMetricName(name: string): name is MetricName {
+  return Object.hasOwn(METRICS, name)
+}
+
+export function isFresh({ silentMs }: WorkerState): boolean {
+  return silentMs <= FRESH_MS
+}
+
+function calls(label: string, text: string, read: (measures: Measures) => number): Metric {
+  return { of: 'calls', label, unit: 'count', text, read }
+}
+
+/** What calls are like, which nobody knows without any; jobs given back say that the broker is no better yet. */
+function perCall(label: string, unit: Unit, text: string, read: (measures: Measures) => number): Metric {
+  const ifCalled = (measures: Measures): Measured => {
+    if (measures.calls > 0) return read(measures)
+    return measures.held > 0 ? 'unknown' : 'none'
+  }
+  return { of: 'calls', label, unit, text, read: ifCalled }
+}
+
+function circuits(label: string, text: string, read: (openAt: number) => Measured): Metric {
+  return { of: 'circuits', label, unit: 'count', text, read }
+}
+
+function worker(label: string, unit: Unit, text: string, read: (state: WorkerState) => Measured): Metric {
+  return { of: 'worker', label, unit, text, read }
+}
+
+function workers(label: string, text: string, read: (states: readonly WorkerState[]) => Measured): Metric {
+  return { of: 'workers', label, unit: 'count', text, read }
+}
+
+function pollAge(state: WorkerState): Measured {
+  if (!isFresh(state)) return 'unknown'
+  return state.pollAgeMs === null ? 'none' : (state.pollAgeMs + state.silentMs) / 1000
+}

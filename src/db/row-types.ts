@@ -1,0 +1,8 @@
+import { Type } from 'typebox'
+
+/** A `timestamptz`, which the driver reads as a date. */
+export const Timestamp = Type.Refine(
+  Type.Unsafe<Date>({}),
+  (value) => value instanceof Date,
+  () => 'must be a date',
+)
