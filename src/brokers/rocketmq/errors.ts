@@ -132,7 +132,7 @@ function refusal(code: ErrorCode, request: Request, topicCure: string, cause: un
 function accessCure({ topic, group }: Request): string {
   if (group === undefined) return 'allow this access key to publish there'
   const from = topic === undefined ? '' : ` from topic "${topic}"`
-  return `allow this access key to consume${from} as group "${group}" (SUB on both; RocketMQ 5 over remoting wants GET, too)`
+  return `allow this access key to consume${from} as group "${group}" (SUB on topic and group; RocketMQ 5 over remoting wants GET, too)`
 }
 
 function refusalCure(reason: string): string {

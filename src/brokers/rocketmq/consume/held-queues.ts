@@ -39,6 +39,11 @@ export class HeldQueues {
     return this.#take(mine)
   }
 
+  /** To be called when memory or a window may have room again. */
+  wake(): void {
+    for (const queue of this.#queues.values()) queue.wake()
+  }
+
   /** Fetches and starts nothing any more. */
   stop(): void {
     for (const queue of this.all) queue.stop()

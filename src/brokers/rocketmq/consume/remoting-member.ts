@@ -25,15 +25,14 @@ import { GroupOffsets } from './group-offsets.js'
 import { GroupRequests } from './group-requests.js'
 import { Health } from './health.js'
 import { HeldQueues } from './held-queues.js'
-import { inboundMessage, messageGroup, retryTopic, withoutNamespace } from './inbound.js'
+import { retryTopic, withoutNamespace } from './inbound.js'
+import { messageWork } from './message-work.js'
 import { PulledQueue } from './pulled-queue.js'
 import { keyOf, QueueLocks } from './queue-locks.js'
 import { QueueRequests, type ReadQueue, type ReadRoute } from './queue-requests.js'
 import { ReadRoutes } from './read-routes.js'
 import { runningInfo } from './running-info.js'
-import { sendBack } from './send-back.js'
 import type { CheckedSource } from './source.js'
-import type { StoredMessage } from './stored-message.js'
 
 /** As often as RocketMQ's own clients share out the queues anew; brokers forget a member after two minutes. */
 const JOIN_EVERY_MS = 20_000
@@ -266,43 +265,16 @@ export class RemotingMember implements Subscription {
       onAnswer: (error) => this.#onAnswer(error),
       onProgress: () => this.#onProgress(),
       log: this.#log,
-      work: {
-        batchSize: this.#source.batchSize,
-        laneOf: this.#laneOf(topic),
-        handle: async (batch) => {
-          const { namespace } = this.#settings
-          await this.#handle(
-            await Promise.all(batch.map((message) => inboundMessage(message, queue.broker, namespace))),
-          )
-        },
-        afterFailure: (message, error) => {
-          this.#log.debug('a message was not consumed', { ...queue, reason: String(error) })
-          return sendBack(queue, message, {
-            requests: this.#queueRequests,
-            group: this.#group,
-            maxRedeliveries: this.#source.maxRedeliveries,
-            mayLosePlace: this.#isClustering && this.#source.order === 'none',
-            addressOf: (of) => this.#routes.addressOf(of),
-            log: this.#log,
-          })
-        },
-      },
+      work: messageWork(queue, {
+        source: this.#source,
+        handle: this.#handle,
+        requests: this.#queueRequests,
+        group: this.#group,
+        namespace: this.#settings.namespace,
+        addressOf: (of) => this.#routes.addressOf(of),
+        log: this.#log,
+      }),
     })
-  }
-
-  #laneOf(topic: string): (message: StoredMessage) => string | undefined {
-    // What was sent back has lost its place anyway.
-    if (topic === retryTopic(this.#group)) return () => undefined
-    switch (this.#source.order) {
-      case 'none':
-        return () => undefined
-      case 'key':
-        return messageGroup
-      case 'queue':
-        return () => ''
-      default:
-        return this.#source.order satisfies never
-    }
   }
 
   async #keepCommitted(): Promise<void> {
@@ -349,7 +321,7 @@ export class RemotingMember implements Subscription {
 
   #onProgress(): void {
     this.#dispatcher.dispatch()
-    for (const queue of this.#queues.all) queue.wake()
+    this.#queues.wake()
   }
 
   #applyPauses(): void {
