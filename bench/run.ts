@@ -25,6 +25,7 @@ import { createDatabase } from './database.js'
 import { engine } from './engine.js'
 import { held } from './held.js'
 import { Report } from './report.js'
+import { roadAudit } from './road/audit.js'
 import { roadLatency } from './road/latency.js'
 import { roadMatrix } from './road/matrix.js'
 import { roadRocketmq } from './road/rocketmq.js'
@@ -37,6 +38,7 @@ const BENCHMARKS: Benchmark[] = [
   held,
   auditQueries,
   standardRoad,
+  roadAudit,
   roadRocketmq,
   roadLatency,
   roadAdapters,
