@@ -3,7 +3,8 @@ import { describe, it, type TestContext } from 'node:test'
 import { exportedAudit } from '../../../src/audit/audit-export.js'
 import type { AuditFilter } from '../../../src/audit/audit-filter.js'
 import { auditPage, auditPages, auditTotal } from '../../../src/audit/audit-queries.js'
-import type { Database } from '../../../src/db/database.js'
+import { silentLog } from '../../../src/core/log.js'
+import { type Database, openDatabase } from '../../../src/db/database.js'
 import { ensureAuditPartitions } from '../../../src/db/partitions.js'
 import { type AuditColumns, insertAuditRows } from '../../helpers/audit-rows.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
@@ -120,6 +121,36 @@ describe('a value that few rows have', () => {
     const { entries } = await auditPage(watched, { topic: 'rare' }, { limit: 50 })
     assert.equal(entries.length, 3)
     assert.ok(Math.max(...read) < 5000, `one statement read ${Math.max(...read)} rows`)
+  })
+})
+
+describe('a search for text', () => {
+  it('needs a time to begin at', async (t) => {
+    const database = await logOf(t, [])
+    await assert.rejects(auditPage(database, { text: 'x' }, { limit: 1 }), {
+      code: 'INPUT_INVALID',
+      message: /say from when on/,
+    })
+  })
+
+  it('that takes too long says what to ask instead, and spoils no connection', async (t) => {
+    const database = await logOf(t, [{ request: 'x' }])
+    const impatient = await openDatabase({ url: database.url, poolSize: 1, timeoutMs: 300 }, silentLog)
+    const slow = database.orm.createQueryRunner()
+    try {
+      await slow.startTransaction()
+      await slow.query('LOCK TABLE sys_audit_log IN ACCESS EXCLUSIVE MODE')
+      const search = () => auditPage(impatient, { text: 'x', since: new Date(0) }, { limit: 1 })
+      await assert.rejects(search(), {
+        code: 'INPUT_INVALID',
+        message: /longer than BPMN_RELAY_DATABASE_TIMEOUT_MS: give a shorter time range or a further filter/,
+      })
+      await slow.rollbackTransaction()
+      assert.equal((await search()).entries.length, 1)
+    } finally {
+      await slow.release()
+      await impatient.close()
+    }
   })
 })
 
