@@ -6,7 +6,7 @@ import { chmod, cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { run } from 'node:test'
-import { spec } from 'node:test/reporters'
+import { spec, type TestEvent } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { messageOf } from '../src/core/errors.js'
@@ -17,6 +17,11 @@ const WITHOUT_SERVERS = ['unit', 'guards']
 const WITH_SERVERS = ['contract', 'integration', 'e2e']
 /** Of one test file; it also ends those that are through but whose process something keeps alive. */
 const TIME_LIMIT_MS = 10 * 60_000
+/** So many files that failed beside others are tried once more, alone: more at once are no matter of a busy machine. */
+const SECOND_TRIES = 3
+
+/** A line of the runner's summary. */
+const TOTAL = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /
 
 /** The program as it is built, for the tests that start it hundreds of times. */
 const BUILD = '.test-build'
@@ -26,16 +31,19 @@ const logFolder = path.join(root, '.test-logs')
 process.chdir(root)
 
 const total = { passed: 0, failed: 0, skipped: 0 }
+/** Failed at first and passed alone: named at the end, for each is a fault to be found. */
+const flaky: string[] = []
 const files = await chooseFiles(process.argv.slice(2))
 const needServers = files.filter((file) => WITH_SERVERS.includes(suiteOf(file)))
 const plain = files.filter((file) => !needServers.includes(file))
 
 await rm(logFolder, { recursive: true, force: true })
-await runFiles(plain, os.availableParallelism())
+count(await runFiles(plain, os.availableParallelism()))
 if (needServers.length > 0) {
   process.env.BPMN_RELAY_TEST_PROGRAM = await buildProgram()
   await runWithServers(needServers)
 }
+for (const file of flaky) console.log(`Passed only when tried again, alone: ${file}`)
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
 process.exit(total.failed > 0 ? 1 : 0)
@@ -93,9 +101,12 @@ async function runWithServers(chosen: string[]): Promise<void> {
       process.env.BPMN_RELAY_TEST_SERVERS = JSON.stringify(stack.addresses)
       const endToEnd = chosen.filter((file) => suiteOf(file) === 'e2e')
       const others = chosen.filter((file) => !endToEnd.includes(file))
-      await runFiles(others, 2)
-      // One after the other: every worker takes jobs of the standard task types, whichever test made them.
-      await runFiles(endToEnd, 1)
+      const results = [
+        ...(await runFiles(others, 2)),
+        // One after the other: every worker takes jobs of the standard task types, whichever test made them.
+        ...(await runFiles(endToEnd, 1)),
+      ]
+      count(await withSecondTries(results))
     }
     if (total.failed > 0) await keepLogs(dataFolder)
   } finally {
@@ -113,23 +124,67 @@ function withoutServers(chosen: string[], reason: string): void {
   else total.skipped += chosen.length
 }
 
-async function runFiles(chosen: string[], concurrency: number): Promise<void> {
-  if (chosen.length === 0) return
-  const failedBefore = total.failed
-  let anyFailure = false
-  const events = run({ files: chosen, concurrency, timeout: TIME_LIMIT_MS })
+interface FileResult {
+  file: string
+  passed: number
+  failed: number
+  skipped: number
+}
+
+/** As many files at a time as `concurrency` says; what a file prints comes out together, once it is through. */
+async function runFiles(chosen: string[], concurrency: number): Promise<FileResult[]> {
+  const left = [...chosen]
+  const results: FileResult[] = []
+  const lane = async () => {
+    for (let file = left.shift(); file !== undefined; file = left.shift()) results.push(await runFile(file))
+  }
+  await Promise.all(Array.from({ length: concurrency }, lane))
+  return results
+}
+
+async function runFile(file: string): Promise<FileResult> {
+  const result = { file, passed: 0, failed: 0, skipped: 0 }
+  let hasFailed = false
+  const startedAt = performance.now()
+  const events = run({ files: [file], timeout: TIME_LIMIT_MS })
   events.on('test:pass', ({ details, skip }) => {
-    if (details.type === 'suite') return
-    if (skip) total.skipped += 1
-    else total.passed += 1
+    if (details.type !== 'suite') result[skip ? 'skipped' : 'passed'] += 1
   })
   events.on('test:fail', ({ details }) => {
-    anyFailure = true
-    if (details.type !== 'suite') total.failed += 1
+    hasFailed = true
+    if (details.type !== 'suite') result.failed += 1
   })
-  for await (const text of events.compose(new spec())) process.stdout.write(String(text))
+  let output = ''
+  for await (const text of events.filter(isNoTotal).compose(new spec())) output += text
+  process.stdout.write(`${file}, ${Math.round((performance.now() - startedAt) / 1000)} s\n${output}\n`)
   // A suite can fail by its own hooks, with no failed test in it.
-  if (anyFailure && total.failed === failedBefore) total.failed += 1
+  if (hasFailed) result.failed ||= 1
+  return result
+}
+
+/** The totals of each single file say nothing beside ours. */
+function isNoTotal({ type, data }: TestEvent): boolean {
+  return type !== 'test:diagnostic' || data.nesting > 0 || !TOTAL.test(data.message)
+}
+
+async function withSecondTries(results: FileResult[]): Promise<FileResult[]> {
+  const failed = results.filter((result) => result.failed > 0)
+  if (failed.length === 0 || failed.length > SECOND_TRIES) return results
+  console.log(`\nOnce more, alone: ${failed.map(({ file }) => file).join(', ')}\n`)
+  const second = await runFiles(
+    failed.map(({ file }) => file),
+    1,
+  )
+  flaky.push(...second.filter((result) => result.failed === 0).map(({ file }) => file))
+  return [...results.filter((result) => !failed.includes(result)), ...second]
+}
+
+function count(results: FileResult[]): void {
+  for (const { passed, failed, skipped } of results) {
+    total.passed += passed
+    total.failed += failed
+    total.skipped += skipped
+  }
 }
 
 async function keepLogs(dataFolder: string): Promise<void> {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { messageOf } from '../../src/core/errors.js'
 import * as kafka from '../helpers/kafka.js'
 import { ownKafka } from '../helpers/own-kafka.js'
 import { createRelay, type Relay } from '../helpers/relay.js'
-import { completedJobs, failedJobs, heldJobs, incidents } from '../helpers/settled-jobs.js'
+import { completedJobs, failedJobs, heldJobs, incidents, storyOfUnfinished } from '../helpers/settled-jobs.js'
 import { waitFor } from '../helpers/wait-for.js'
 
 const KEYS = 50
@@ -14,8 +15,8 @@ const JOBS_PER_CROWD = 100
 const JOBS = KEYS * JOBS_PER_KEY + CROWDS * JOBS_PER_CROWD
 const COMPLETED_BEFORE_KILL = 1500
 const MAX_IN_FLIGHT = 128
-/** An engine that is busy with others needs its time. */
-const PATIENCE_MS = 90_000
+/** An engine that is busy with others needs its time, and a job whose answer got lost comes again after a minute. */
+const PATIENCE_MS = 180_000
 const LIMITS = { connectionTimeoutMs: 1000, requestTimeoutMs: 3000 }
 
 test('Kafka killed and started again', async (t) => {
@@ -38,7 +39,9 @@ test('Kafka killed and started again', async (t) => {
     await broker.restart()
 
     await t.test('all complete, none with an incident', async () => {
-      await waitFor('all jobs to complete', () => completedJobs(relay).size === JOBS, PATIENCE_MS)
+      await waitFor('all jobs to complete', () => completedJobs(relay).size === JOBS, PATIENCE_MS).catch(
+        async (error) => assert.fail(`${messageOf(error)}\n${await storyOfUnfinished(relay)}`),
+      )
       assert.deepEqual(incidents(relay), [])
     })
 
