@@ -29,7 +29,7 @@ export type Settlement =
   | { kind: 'fail'; retries: number; backOffMs: number; message: string; variables?: Record<string, unknown> }
 
 /**
- * `accepted`: the engine took it. `gone`: the engine does not know the job any more (settled by another, cancelled).
+ * `accepted`: the engine took it, or will be told at the end of a back-off that the worker spends itself. `gone`: the engine does not know the job any more (settled by another, cancelled).
  * `unanswered`: no answer in time, or another worker has failed the job: the engine will hand it out again.
  */
 export type SettleAnswer = 'accepted' | 'gone' | 'unanswered'

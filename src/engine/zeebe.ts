@@ -5,6 +5,7 @@ import type { Log } from '../core/log.js'
 import { pause, withTimeLimit } from '../core/time-limit.js'
 import type { Engine, Job, SettleAnswer, Settlement } from './engine.js'
 import { JobPoller } from './job-poller.js'
+import { isWithoutBackOffFault, Parking } from './parking.js'
 import {
   closeZeebeClient,
   createZeebeClient,
@@ -19,6 +20,8 @@ const POLL_OVERTIME_MS = 10_000
 const CALL_LIMIT_MS = 10_000
 const SETTLE_FIRST_BACK_OFF_MS = 50
 const SETTLE_LONGEST_BACK_OFF_MS = 1000
+/** Parked jobs come back by their timeout where the engine is not told of them in this time at the end. */
+const CLEAR_LIMIT_MS = 3000
 
 // gRPC status codes, https://grpc.github.io/grpc/core/md_doc_statuscodes.html
 const NOT_FOUND = 5
@@ -104,7 +107,7 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
   }
 
   /** Tries until the job's deadline: one given up earlier would wait for it all the same, with nobody working on it. */
-  async function settle(job: Job, settlement: Settlement): Promise<SettleAnswer> {
+  async function tell(job: Job, settlement: Settlement): Promise<SettleAnswer> {
     let backOff = SETTLE_FIRST_BACK_OFF_MS
     for (;;) {
       try {
@@ -133,6 +136,34 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     }
   }
 
+  const parking = new Parking(tell)
+  let keepsBackOffs: boolean | undefined
+
+  async function engineKeepsBackOffs(): Promise<boolean> {
+    if (keepsBackOffs !== undefined) return keepsBackOffs
+    const topology = await withTimeLimit(
+      client.topology(),
+      CALL_LIMIT_MS,
+      () => new Error('no answer'),
+    ).catch(() => undefined)
+    if (topology === undefined) return false
+    const version = topology.gatewayVersion
+    keepsBackOffs = isWithoutBackOffFault(version)
+    if (!keepsBackOffs) {
+      log.warn(
+        'the engine may never hand out a job again that backs off more than once: back-offs that fit in the job timeout are spent in the worker; update Zeebe to 8.5.25, 8.6.13, 8.7 or newer',
+        { engine: address, version },
+      )
+    }
+    return keepsBackOffs
+  }
+
+  async function settle(job: Job, settlement: Settlement): Promise<SettleAnswer> {
+    const backsOff = settlement.kind === 'fail' && settlement.retries > 0 && settlement.backOffMs > 0
+    if (backsOff && !(await engineKeepsBackOffs()) && parking.take(job, settlement)) return 'accepted'
+    return await tell(job, settlement)
+  }
+
   let closing: Promise<void> | undefined
   return {
     name: options.engineName ?? address,
@@ -143,7 +174,7 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
         poll: (type, maxJobs, onJobs) => poll(type, maxJobs, work.jobTimeoutMs, onJobs),
         giveBack: async (job) => {
           const message = 'given back by a stopping worker'
-          await settle(job, { kind: 'fail', retries: job.retries, backOffMs: 0, message })
+          await tell(job, { kind: 'fail', retries: job.retries, backOffMs: 0, message })
         },
         handle,
         log,
@@ -160,7 +191,9 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     },
 
     close() {
-      closing ??= closeZeebeClient(client)
+      closing ??= withTimeLimit(parking.clear(), CLEAR_LIMIT_MS, () => new Error('not told in time'))
+        .catch(() => undefined)
+        .then(() => closeZeebeClient(client))
       return closing
     },
   }

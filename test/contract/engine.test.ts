@@ -52,6 +52,53 @@ it('a failed job keeps the retries that were sent and has the error as a variabl
   assert.deepEqual(JSON.parse(again.variables).error, variables.error)
 })
 
+it('every job that backs off comes again, however often it does', async (t) => {
+  const { engine, processes, type, jobs } = await atWork(t)
+  const processId = await processes.deployTask({ type, forEach: { items: '=items', order: 'parallel' } })
+  const keys = () => jobs.map(({ key }) => key)
+  await processes.start(processId, { items: Array.from({ length: 100 }, (_, n) => n) })
+  for (let round = 1; round <= 4; round += 1) {
+    await waitFor(`all jobs for the ${round}. time`, () => jobs.length === round * 100, 60_000)
+    assert.equal(new Set(keys().slice(-100)).size, 100)
+    const backOffMs = () => 50 + Math.round(Math.random() * 450)
+    await Promise.all(
+      jobs
+        .slice(-100)
+        .map((job) =>
+          engine.settle(job, { kind: 'fail', retries: 3, backOffMs: backOffMs(), message: 'not yet' }),
+        ),
+    )
+  }
+})
+
+it('a back-off is over no sooner than it was said', async (t) => {
+  const { engine, processes, processId, jobs } = await atWork(t)
+  await processes.start(processId)
+  const job = await waitFor('the job', () => jobs[0])
+  const failedAt = performance.now()
+  await engine.settle(job, { kind: 'fail', retries: 2, backOffMs: 500, message: 'not yet' })
+  const again = await waitFor('the job again', () => jobs[1])
+  assert.ok(performance.now() - failedAt >= 500)
+  assert.equal(again.retries, 2)
+})
+
+it('an engine that is closed is told of the jobs that back off, and hands them out when it is over', async (t) => {
+  const { engine, worker, type, processes, processId, jobs } = await atWork(t)
+  await processes.start(processId)
+  const job = await waitFor('the job', () => jobs[0])
+  await engine.settle(job, { kind: 'fail', retries: 2, backOffMs: 1000, message: 'not yet' })
+  await worker.stop(0)
+  await engine.close()
+  const others: Job[] = []
+  const next = createZeebeEngine(readConfig({ ZEEBE_ADDRESS: address }), silentLog)
+  const second = work(next, type, others)
+  t.after(async () => {
+    await second.stop(0)
+    await next.close()
+  })
+  assert.equal((await waitFor('the job again', () => others[0])).retries, 2)
+})
+
 it('only the first completion of a job is accepted; the second finds it gone', async (t) => {
   const { engine, processes, processId, jobs } = await atWork(t)
   const ended = processes.run(processId)
