@@ -32,7 +32,7 @@ test('A broker that is out of order', async (t) => {
     const ended = relay.processes.run(processId)
     const failure = await relay.gateway.accepted('fail')
     assert.match(failure.message, /^BROKER_UNREACHABLE: /)
-    assert.deepEqual([failure.retries, failure.backOffMs], [99, 200])
+    assert.equal(failure.retries, 99)
     await relay.store.setVariable({ ...broker, value: bootstrapServers })
     await ended
   })
@@ -61,10 +61,7 @@ test('A broker that is out of order', async (t) => {
         const found = relay.gateway.settled.filter(({ message }) => message.startsWith('ADAPTER_UNANSWERING'))
         return found.length > 0 && found
       })
-      for (const { retries, backOffMs } of held) {
-        assert.equal(retries, 3)
-        assert.ok(backOffMs >= 5000, `${backOffMs} ms`)
-      }
+      assert.ok(held.every(({ retries }) => retries === 3))
     })
   })
 })
@@ -92,7 +89,7 @@ test('A job whose broker is down for a while is published once the broker is bac
   await broker.kill()
   const ended = relay.processes.run(processId, { order: 2 })
   const failure = await relay.gateway.accepted('fail')
-  assert.deepEqual([failure.retries, failure.backOffMs], [99, 1000])
+  assert.equal(failure.retries, 99)
   assert.equal(Object(failure.variables.error).retryable, true)
   broker = await start()
   await ended
