@@ -123,7 +123,8 @@ export class Outbox {
       const reason = `${error.code}: ${error.message}`
       if (error.retryable && attempts < MOST_ATTEMPTS) {
         log.warn('a notice could not be delivered; it is tried again', { ...about, attempts, reason })
-        const backOffMs = Math.min(FIRST_BACK_OFF_MS * 2 ** (attempts - 1), LONGEST_BACK_OFF_MS)
+        const ownBackOffMs = Math.min(FIRST_BACK_OFF_MS * 2 ** (attempts - 1), LONGEST_BACK_OFF_MS)
+        const backOffMs = Math.max(ownBackOffMs, Math.round(error.retryAfterMs ?? 0))
         await this.#record(taken, `due_at = now() + ${backOffMs} * interval '1 ms', error = $2`, reason)
       } else {
         log.error('a notice is given up', { ...about, attempts, reason })

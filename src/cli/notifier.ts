@@ -82,7 +82,7 @@ Example:
 
   notifier
     .command('delete <name>')
-    .description('Delete a notifier, by name or id.')
+    .description('Delete a notifier that no alert policy names, by name or id.')
     .option('-y, --yes', 'delete without asking')
     .action(deleteNotifier)
 }

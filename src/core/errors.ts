@@ -109,6 +109,7 @@ export const ERRORS = {
     outcome: 'rejected',
     meaning: 'the environment variable is still used by adapters or notifiers',
   },
+  NOTIFIER_IN_USE: { outcome: 'rejected', meaning: 'alert policies still name the notifier' },
   NOTIFIER_DISABLED: {
     outcome: 'rejected',
     meaning: 'the notifier is disabled; the notice is not delivered',

@@ -1,5 +1,7 @@
 import { settingsInvalid } from '../../brokers/settings.js'
+import { isMetricName, type MetricName, metricOf } from '../metrics.js'
 import type { Notice, Severity } from '../notice.js'
+import { valueText } from '../wording.js'
 
 export type Language = 'en' | 'zh'
 
@@ -35,6 +37,7 @@ interface Words {
   firing: string
   resolved: string
   adapter: string
+  details: string
   since: string
   lasted: string
   owners: string
@@ -57,6 +60,7 @@ const WORDS: Record<Language, Words> = {
     firing: 'Firing',
     resolved: 'Resolved',
     adapter: 'Adapter',
+    details: 'Details',
     since: 'Since',
     lasted: 'Lasted',
     owners: 'Owners',
@@ -75,6 +79,7 @@ const WORDS: Record<Language, Words> = {
     firing: '告警',
     resolved: '已恢复',
     adapter: '适配器',
+    details: '详情',
     since: '开始时间',
     lasted: '持续时间',
     owners: '负责人',
@@ -88,6 +93,22 @@ const WORDS: Record<Language, Words> = {
     units: ['天', '小时', '分钟', '秒'],
     betweenUnits: '',
   },
+}
+
+/** What the sentences of notices call `label` of the metric. */
+const METRICS_IN_CHINESE: Record<MetricName, string> = {
+  error_rate: '错误率',
+  errors: '失败调用数',
+  calls: '调用数',
+  held: '退回的任务数',
+  p50: '耗时中位数',
+  p95: '95% 耗时',
+  p99: '99% 耗时',
+  circuit_open: '熔断的工作进程数',
+  spool_depth: '等待写入 Postgres 的记录数',
+  poll_age: '流程引擎无应答时长',
+  worker_silence: '无心跳时长',
+  workers: '存活的工作进程数',
 }
 
 /** @throws RelayError SETTINGS_INVALID */
@@ -145,12 +166,15 @@ function alertMessage(notice: Notice, { language }: Wording, time: Fact): Messag
   }
 }
 
-function measured({ adapter, metric, value, threshold }: Notice, words: Words): Fact[] {
+/** What the English sentence says, in other words; of a worker, whose name stands there alone, the sentence itself. */
+function measured({ adapter, metric, value, threshold, text }: Notice, words: Words): Fact[] {
+  const shown = (number: number) =>
+    isMetricName(metric) ? valueText(number, metricOf(metric).unit) : String(number)
   return [
-    ...(adapter === null ? [] : [{ label: words.adapter, value: adapter }]),
+    adapter === null ? { label: words.details, value: text } : { label: words.adapter, value: adapter },
     {
-      label: metric,
-      value: `${value === null ? '-' : rounded(value)}${words.aside(`${words.threshold} ${rounded(threshold)}`)}`,
+      label: isMetricName(metric) ? METRICS_IN_CHINESE[metric] : metric,
+      value: (value === null ? '-' : shown(value)) + words.aside(`${words.threshold} ${shown(threshold)}`),
     },
   ]
 }
@@ -167,10 +191,6 @@ export function linesOf({ sentence, facts }: Message, language: Language): strin
     ...facts.map(({ label, value }) => `${label}${colon}${value}`),
     SIGNATURE,
   ].map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line))
-}
-
-function rounded(value: number): string {
-  return String(Number(value.toPrecision(4)))
 }
 
 /** Such as `2026-01-31 08:00:00 UTC` or `2026-01-31 16:00:00 +08:00`. */

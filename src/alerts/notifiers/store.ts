@@ -52,7 +52,7 @@ export interface NotifierStore {
   update(idOrName: string, change: NotifierChange): Promise<Notifier>
   /** @throws RelayError NOT_FOUND */
   setEnabled(idOrName: string, enabled: boolean): Promise<Notifier>
-  /** @throws RelayError NOT_FOUND */
+  /** @throws RelayError NOT_FOUND; NOTIFIER_IN_USE naming the policies that tell it */
   delete(idOrName: string): Promise<Notifier>
   /** Makes a notifier ready to deliver. @throws RelayError SETTINGS_INVALID, ENV_UNKNOWN, MASTER_KEY_MISSING */
   open(notifier: Pick<Notifier, 'id' | 'name' | 'kind' | 'settings'>, log: Log): Promise<Deliver>
@@ -136,6 +136,16 @@ export function createNotifierStore(
 
     async delete(idOrName) {
       const found = await notifier(idOrName)
+      const policies = await database.query<{ name: string }>(
+        'SELECT name FROM alert_policy WHERE $1 = ANY(notifiers) ORDER BY name',
+        [found.name],
+      )
+      if (policies.length > 0) {
+        throw new RelayError(
+          'NOTIFIER_IN_USE',
+          `notifier "${found.name}" is told by ${policies.map(({ name }) => `"${name}"`).join(', ')}: change ${policies.length > 1 ? 'these policies' : 'this policy'} first, or disable the notifier`,
+        )
+      }
       await rows.delete({ id: found.id })
       return found
     },

@@ -5,6 +5,8 @@ import { createSecrets } from '../../../src/adapters/secrets.js'
 import { createAdapterStore } from '../../../src/adapters/store.js'
 import { createNotifiers } from '../../../src/alerts/notifiers/notifiers.js'
 import { createNotifierStore, publicNotifier } from '../../../src/alerts/notifiers/store.js'
+import { createPolicy } from '../../../src/alerts/policies.js'
+import { POLICY_DEFAULTS } from '../../../src/alerts/policy.js'
 import { registryOf } from '../../../src/brokers/registry.js'
 import { type LogFields, silentLog } from '../../../src/core/log.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
@@ -79,6 +81,21 @@ describe('notifiers', () => {
       code: 'ENV_IN_USE',
       message: /"notifier ops"/,
     })
+  })
+
+  it('are not deleted while policies name them', async (t) => {
+    const { store, database } = await storeOn(t)
+    await store.create({ name: 'ops', kind: 'log', settings: {} })
+    const { id } = await createPolicy(database, {
+      ...POLICY_DEFAULTS,
+      ...{ name: 'orders-fail', metric: 'errors', operator: 'above', threshold: 1, notifiers: ['ops'] },
+    })
+    await assert.rejects(store.delete('ops'), {
+      code: 'NOTIFIER_IN_USE',
+      message: /told by "orders-fail": change/,
+    })
+    await database.query('DELETE FROM alert_policy WHERE id = $1', [id])
+    await store.delete('ops')
   })
 
   it('deliver with the values that variables have at that moment', async (t) => {

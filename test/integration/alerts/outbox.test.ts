@@ -50,6 +50,19 @@ test('the outbox of notices', async (t) => {
     await statuses(watched, 'broken waiting', 'people delivered', 'slow delivered')
   })
 
+  await it('waits as long as the far side asks for', async (watched) => {
+    const deliver = await firedAlert(watched, ['people'])
+    const busy = () =>
+      Promise.reject(new RelayError('NOTIFIER_UNREACHABLE', 'busy', { retryAfterMs: 1_800_000.5 }))
+    await deliver(watched, recordedNotifiers({ people: busy }))
+    await waitFor('the attempt to be noted', async () => {
+      const [row] = await watched.query<{ due: boolean; error: string | null }>(
+        `SELECT due_at > now() + interval '20 minutes' AS due, error FROM alert_notice`,
+      )
+      return row?.due && row.error === 'NOTIFIER_UNREACHABLE: busy'
+    })
+  })
+
   await it('tries again later what may yet be delivered', async (watched) => {
     const deliver = await firedAlert(watched, ['people'])
     let works = false

@@ -23,7 +23,7 @@ describe('the message of a notice', () => {
     assert.equal(message.title, '【严重】告警：orders-errors')
     assert.deepEqual(linesOf(message, 'zh'), [
       '适配器：orders',
-      'error_rate：0.125（阈值 0.05）',
+      '错误率：12.5 %（阈值 5 %）',
       '开始时间：2026-01-31 16:00:00 +08:00',
       '负责人：alice、bob@example.com',
       '备注：正在处理',
@@ -57,8 +57,15 @@ describe('the message of a notice', () => {
     assert.ok(lines.join('\n').length < 1500)
   })
 
-  it('tells nothing that was not measured', () => {
-    const { facts } = messageOf(notice({ value: null, adapter: null }), ZH)
-    assert.equal(facts[0]?.value, '-（阈值 0.05）')
+  it('tells what was measured of a worker in the words of the notice, and nothing that was not measured', () => {
+    const text = 'Silence of worker "w1": there is nothing to measure any more.'
+    const { facts } = messageOf(
+      notice({ value: null, adapter: null, metric: 'worker_silence', threshold: 30, text }),
+      ZH,
+    )
+    assert.deepEqual(facts.slice(0, 2), [
+      { label: '详情', value: text },
+      { label: '无心跳时长', value: '-（阈值 30 s）' },
+    ])
   })
 })
