@@ -13,7 +13,7 @@ export interface OwnRocketmq {
   killNameServer(): Promise<void>
   /** Starts what was killed, with what it had and at the same address. */
   restart(): Promise<void>
-  /** One more broker under the same name server; with the name of one there is it comes back as that. */
+  /** One more broker under the same name server. */
   startBroker(brokerName: string): Promise<LocalServer>
   /** Ends it for good. */
   stop(): Promise<void>

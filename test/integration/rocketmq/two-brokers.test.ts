@@ -4,12 +4,12 @@ import type { Receipt } from '../../../src/brokers/broker.js'
 import { message } from '../../contract/broker-contract.js'
 import { consume, newGroup, textOf } from '../../helpers/consuming.js'
 import { ownRocketmq } from '../../helpers/own-rocketmq.js'
-import { connect, createTopic, readTopic, subscribeOver } from '../../helpers/rocketmq.js'
+import { connect, createTopic, subscribeOver } from '../../helpers/rocketmq.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 const GROUPS = Array.from({ length: 8 }, (_, n) => `group-${n}`)
 const LIMITS = { connectTimeoutMs: 2000, sendTimeoutMs: 2000, retries: 4 }
-/** A broker that comes back needs its time on a busy machine. */
+/** Members notice within twenty seconds that queues are gone, on a busy machine later. */
 const PATIENCE_MS = 60_000
 
 test('a topic on two brokers', async (t) => {
@@ -51,21 +51,10 @@ test('a topic on two brokers', async (t) => {
 
   await second.kill()
 
-  await t.test('goes on with the other when one is gone, the groups of its queues too', async () => {
+  await t.test('goes on with the other when one is gone, and so do the groups of its queues', async () => {
     for (let n = 0; n < 8; n++) await publish(`one-${n}`)
     await publishEach('one')
 
-    const stored = new Set((await readTopic(nameServer, topic, 1)).map(({ body }) => String(body)))
-    assert.deepEqual(
-      acknowledged.filter((value) => value.includes('one-') && !stored.has(value)),
-      [],
-    )
-  })
-
-  await rocketmq.startBroker('broker-b')
-
-  await t.test('is consumed from both, each group in its order, once both are there again', async () => {
-    await publish('again')
     await waitFor(
       'all messages',
       () => {
