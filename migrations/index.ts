@@ -6,6 +6,7 @@ import { CreatePublishLedger1763700000005 } from './1763700000005-create-publish
 import { IndexAuditFacets1763700000006 } from './1763700000006-index-audit-facets.js'
 import { CreateSlaRollups1763700000008 } from './1763700000008-create-sla-rollups.js'
 import { CreateAlerts1763700000009 } from './1763700000009-create-alerts.js'
+import { CreateSpoolPosition1763700000010 } from './1763700000010-create-spool-position.js'
 import { CreateNotifier1763700000011 } from './1763700000011-create-notifier.js'
 import { CreateSlaTotals1763700000020 } from './1763700000020-create-sla-totals.js'
 import { CreateSettledMark1763700000021 } from './1763700000021-create-settled-mark.js'
@@ -20,6 +21,7 @@ export const MIGRATIONS = [
   IndexAuditFacets1763700000006,
   CreateSlaRollups1763700000008,
   CreateAlerts1763700000009,
+  CreateSpoolPosition1763700000010,
   CreateNotifier1763700000011,
   CreateSlaTotals1763700000020,
   CreateSettledMark1763700000021,

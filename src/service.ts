@@ -10,6 +10,7 @@ import { createFileLog } from './audit/file-log.js'
 import { fileLogFolder } from './audit/file-log-files.js'
 import { createRecorder } from './audit/recorder.js'
 import { startAuditRetention } from './audit/retention.js'
+import { NO_SPOOL, openSpool, type Spool } from './audit/spool/spool.js'
 import { Connections } from './brokers/connections.js'
 import { brokerDrivers, type DriverRegistry, type RegisteredDriver } from './brokers/registry.js'
 import type { Config } from './core/config.js'
@@ -29,6 +30,7 @@ import { type HttpServer, openHttpServer } from './http/server.js'
 import { Holds } from './publish/holds.js'
 import { createLedger } from './publish/ledger.js'
 import { createPublisher } from './publish/publish-job.js'
+import { spooledLedger } from './publish/spooled-ledger.js'
 import { startRollUp } from './sla/rollup.js'
 import { WorkerStats } from './sla/worker-stats.js'
 
@@ -93,11 +95,14 @@ export async function startService(
     const stats = new WorkerStats()
     const holds = new Holds()
     const connections = new Connections(log)
+    const spool = await openConfiguredSpool(config, engine.name, database, log)
+    if (spool) closers.push(() => spool.close())
     const recorder = createRecorder({
       database,
       engineName: engine.name,
       worker: config.workerName,
       onBatch: (calls) => stats.recordBatch(calls),
+      overflow: spool,
       log,
     })
     closers.push(() => recorder.flush())
@@ -112,6 +117,7 @@ export async function startService(
       recordsWaiting: () => recorder.waiting,
       jobsOnHold: () => holds.held,
       alerting: () => alerting,
+      spool: spool && (() => ({ ...spool.state(), isFull: spool.isFull })),
       database,
     })
     if (http) {
@@ -147,7 +153,7 @@ export async function startService(
         engine: engine.name,
         inFlight: () => worker?.inFlight ?? 0,
         onHold: () => holds.held,
-        recordsWaiting: () => recorder.waiting,
+        recordsWaiting: () => recorder.waiting + (spool?.state().records ?? 0),
         pollAgeMs: () => pollAge(worker, config.maxInFlight),
         circuits: () => connections.circuits(),
       },
@@ -169,11 +175,12 @@ export async function startService(
 
     const drivers = driversByTaskType(config, registry)
     const unansweredShare = Math.max(1, Math.floor(config.maxInFlight / UNANSWERED_PARTS))
+    const ledger = createLedger(database, engine.name, log)
     const publishJob = createPublisher({
       engine,
       directory,
       connections,
-      ledger: createLedger(database, engine.name, log),
+      ledger: spool ? spooledLedger(ledger, spool, engine.name, log) : ledger,
       recorder,
       fileLog,
       capture: createCapture(config),
@@ -191,7 +198,7 @@ export async function startService(
         jobTimeoutMs: config.jobTimeoutMs,
         extraSlots: () => connections.overShare(unansweredShare),
         trickle: () => connections.allRefuse(unansweredShare),
-        gate: (signal) => databaseAnswers(database, log, signal),
+        gate: (signal) => (spool ? spoolHasRoom(spool, log, signal) : databaseAnswers(database, log, signal)),
       },
       publishJob,
     )
@@ -217,12 +224,28 @@ export async function startService(
   }
 }
 
+async function openConfiguredSpool(
+  { spoolDir: folder, spoolMaxBytes: maxBytes, workerName: worker }: Config,
+  engineName: string,
+  database: Database,
+  log: Log,
+): Promise<Spool | undefined> {
+  return folder === undefined
+    ? undefined
+    : await openSpool({ folder, maxBytes, worker, engineName, database, log })
+}
+
 async function openHttp(
   { httpPort: port, httpHost: host }: Config,
-  source: Omit<MetricsSource, 'databaseSilentMs'> & ReadinessOptions & { database: Database },
+  source: Omit<MetricsSource, 'databaseSilentMs' | 'spool'> & ReadinessOptions & { database: Database },
 ): Promise<HttpServer | undefined> {
   if (port === 'off') return undefined
-  const metrics = createMetrics({ ...source, databaseSilentMs: () => source.database.silentForMs() })
+  const { database, spool } = source
+  const metrics = createMetrics({
+    ...source,
+    databaseSilentMs: () => database.silentForMs(),
+    spool: () => spool?.() ?? NO_SPOOL,
+  })
   return await openHttpServer({ host, port, readiness: () => readinessOf(source), metrics })
 }
 
@@ -272,6 +295,14 @@ async function databaseAnswers(database: Database, log: Log, signal: AbortSignal
 /** Null while it does not poll: before it is started, once it stops, and with its hands full. */
 function pollAge(worker: JobWorker | undefined, maxInFlight: number): number | null {
   return worker && worker.inFlight < maxInFlight ? worker.lastPollAgeMs() : null
+}
+
+/** Waits while the spool is full: jobs taken then could only be given back. */
+async function spoolHasRoom(spool: Spool, log: Log, signal: AbortSignal): Promise<void> {
+  if (!spool.isFull) return
+  log.error('the spool has reached BPMN_RELAY_SPOOL_MAX_BYTES; no jobs are taken', { ...spool.state() })
+  while (spool.isFull && !signal.aborted) await pause(DATABASE_RETRY_MS, signal)
+  if (!signal.aborted) log.info('the spool has room again; taking jobs')
 }
 
 async function stopWorker(worker: JobWorker, graceMs: number, log: Log): Promise<void> {

@@ -247,6 +247,14 @@ CREATE TABLE sla_minute_total (
   CONSTRAINT sla_minute_total_pkey PRIMARY KEY (adapter_id, operation, starts_at)
 ) WITH (fillfactor=80);
 
+CREATE TABLE spool_position (
+  spool uuid NOT NULL,
+  worker text NOT NULL,
+  "position" bigint NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT spool_position_pkey PRIMARY KEY (spool)
+);
+
 CREATE TABLE sys_audit_log (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   at timestamp with time zone NOT NULL DEFAULT now(),

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { codeOf } from '../core/errors.js'
+import { isAlive } from '../core/processes.js'
 
 /** One file of the file log. A worker writes `results-NAME.log`; a full one becomes `results-NAME.log.NUMBER`. */
 export interface LogFile {
@@ -72,13 +73,4 @@ export async function unlessMissing<T, O>(operation: Promise<T>, otherwise: O): 
 
 function rank({ number }: LogFile): number {
   return number ?? Number.MAX_SAFE_INTEGER
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
-  }
 }

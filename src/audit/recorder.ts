@@ -18,7 +18,9 @@ const SETTLED_PATIENCE_MS = 10_000
 /** Longest wait of settled marks for records to go along with: a commit of their own would double the commits. */
 const MARKS_WAIT_MS = 500
 
-type Item = { kind: 'call'; record: CallRecord } | { kind: 'settled'; jobKeys: string[]; deadline: number }
+export type RecordItem =
+  | { kind: 'call'; record: CallRecord }
+  | { kind: 'settled'; jobKeys: string[]; deadline: number }
 
 export interface Recorder {
   /**
@@ -34,32 +36,58 @@ export interface Recorder {
   flush(): Promise<void>
 }
 
+/** Takes records while Postgres is away, and until those that it took have been written. */
+export interface Overflow {
+  /** Whether what comes now has to go there, to keep its order. */
+  isAhead(): Promise<boolean>
+  /** Told that Postgres is away: from now on, and until it is back, all goes there. */
+  noticeAway(reason: unknown): void
+  /**
+   * Resolves when the records are durable there.
+   * @param isUnanswered a statement for them was left without an answer: it may have been carried out.
+   * @throws RelayError SPOOL_FULL when it cannot keep them.
+   */
+  keep(items: readonly RecordItem[], isUnanswered: boolean): Promise<void>
+}
+
 export function createRecorder(options: {
   database: Database
   engineName: string
   worker: string
   /** Told the number of calls of each statement. */
   onBatch?: (calls: number) => void
+  /** Default: records wait for Postgres. */
+  overflow?: Overflow | undefined
   log: Log
 }): Recorder {
-  const { database, engineName, worker, onBatch, log } = options
+  const { database, engineName, worker, onBatch, overflow, log } = options
 
-  const writes = batching<Item, void>(MAX_BATCH, async (items) => {
-    const results = new Map<Item, ItemResult<void>>()
+  const writes = batching<RecordItem, void>(MAX_BATCH, async (items) => {
+    const results = new Map<RecordItem, ItemResult<void>>()
     await writeUntilDone(items, results)
     return items.map((item) => results.get(item) ?? { ok: true, value: undefined })
   })
 
-  /** Tries again while Postgres is away, for as long as each item has time. */
-  async function writeUntilDone(items: Item[], results: Map<Item, ItemResult<void>>): Promise<void> {
+  /** While Postgres is away, the overflow takes them; else they are tried again for as long as each has time. */
+  async function writeUntilDone(
+    items: RecordItem[],
+    results: Map<RecordItem, ItemResult<void>>,
+  ): Promise<void> {
     let left = items
     let backOff = FIRST_BACK_OFF_MS
+    let isUnanswered = false
     while (left.length > 0) {
       try {
-        await writeSplitting(left, results)
-        return
+        if (overflow && (await overflow.isAhead())) return await overflow.keep(left, isUnanswered)
+        isUnanswered = true
+        return await writeSplitting(left, results)
       } catch (error) {
-        if (!(error instanceof RelayError && error.code === 'DATABASE_AWAY')) throw error
+        if (!isPassing(error)) throw error
+        left = left.filter((item) => !results.has(item))
+        if (overflow && error.code === 'DATABASE_AWAY') {
+          overflow.noticeAway(error)
+          continue
+        }
         log.warn('records wait for Postgres', { records: left.length, reason: error.message })
         await pause(backOff)
         backOff = Math.min(backOff * 2, LONGEST_BACK_OFF_MS)
@@ -72,7 +100,10 @@ export function createRecorder(options: {
   }
 
   /** What Postgres refuses of a value costs its own record the payload, and the others nothing. */
-  async function writeSplitting(items: Item[], results: Map<Item, ItemResult<void>>): Promise<void> {
+  async function writeSplitting(
+    items: RecordItem[],
+    results: Map<RecordItem, ItemResult<void>>,
+  ): Promise<void> {
     await writeInHalves(items, writeOnce, async (item, reason) => {
       const refusal = item.kind === 'settled' ? reason : await writeWithoutPayload(item.record, reason)
       if (refusal !== undefined) results.set(item, { ok: false, error: asInternal(refusal) })
@@ -83,7 +114,7 @@ export function createRecorder(options: {
     return writeReduced(refused, reason, (record) => writeOnce([{ kind: 'call', record }]), log)
   }
 
-  async function writeOnce(items: Item[]): Promise<void> {
+  async function writeOnce(items: RecordItem[]): Promise<void> {
     const records: CallRecord[] = []
     const settledKeys: string[] = []
     for (const item of items) {
@@ -102,7 +133,7 @@ export function createRecorder(options: {
   }
 
   /** After an answer that never came: what was written all the same is left out. */
-  async function withoutRecorded(items: Item[]): Promise<Item[]> {
+  async function withoutRecorded(items: RecordItem[]): Promise<RecordItem[]> {
     try {
       const records = items.flatMap((item) => (item.kind === 'call' ? [item.record] : []))
       const recorded = await recordedAlready(database, engineName, records)
@@ -152,7 +183,11 @@ export function createRecorder(options: {
   }
 }
 
-function deadlineOf(item: Item): number {
+function isPassing(error: unknown): error is RelayError {
+  return error instanceof RelayError && (error.code === 'DATABASE_AWAY' || error.code === 'SPOOL_FULL')
+}
+
+function deadlineOf(item: RecordItem): number {
   return item.kind === 'call' ? item.record.deadline : item.deadline
 }
 

@@ -295,6 +295,18 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     default: 20,
     text: 'Files of the file log a worker keeps at most; the oldest goes first.',
   }),
+  spoolDir: take(
+    optional(
+      'BPMN_RELAY_SPOOL_DIR',
+      'Folder on a durable volume where records wait while Postgres is away, so that publishing goes on; each worker has a folder of its BPMN_RELAY_WORKER_NAME in it, which must then be set. Not set: nothing is published while Postgres is away.',
+    ),
+  ),
+  spoolMaxBytes: take({
+    env: 'BPMN_RELAY_SPOOL_MAX_BYTES',
+    read: integer(1_000_000, 2 ** 40),
+    default: 1024 ** 3,
+    text: 'Bytes that may wait in the spool of a worker; beyond them jobs are held. Those in hand are still recorded.',
+  }),
   logLevel: take<LogLevel>({
     env: 'BPMN_RELAY_LOG_LEVEL',
     read: oneOf<LogLevel>('error', 'warn', 'info', 'debug'),

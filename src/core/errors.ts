@@ -92,6 +92,11 @@ export const ERRORS = {
     meaning: 'the adapter has reached its rate limit; the job comes back when its turn is due',
   },
   DATABASE_AWAY: { outcome: 'held', meaning: 'Postgres cannot be reached, so nothing is published' },
+  SPOOL_FULL: {
+    outcome: 'held',
+    meaning:
+      'Postgres cannot be reached and the spool of the worker can take no more, so nothing is published',
+  },
   DEADLINE_PASSED: { outcome: 'held', meaning: 'too little of the job timeout is left to start a send' },
   WORKER_STOPPING: { outcome: 'held', meaning: 'the worker is stopping and gives the job back' },
   CONFIG_INVALID: { outcome: 'rejected', meaning: 'the configuration of the worker is wrong' },

@@ -57,6 +57,13 @@ export async function ensureAuditPartitions(database: Database, from = new Date(
   }
 }
 
+/** Makes the audit log's partitions of the days (UTC) that these moments fall on, where missing. */
+export async function ensureAuditDaysOf(database: Database, moments: Iterable<number>): Promise<void> {
+  for (const time of new Set(Array.from(moments, (moment) => startOfDay(new Date(moment))))) {
+    await createPartition(database, partitionName(new Date(time)), new Date(time), new Date(time + DAY_MS))
+  }
+}
+
 /** Whether a statement failed because the day it writes to has no partition yet. */
 export function isMissingPartition(error: unknown): boolean {
   return (

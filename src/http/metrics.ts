@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Alerting } from '../alerts/alerting.js'
+import type { SpoolState } from '../audit/spool/spool.js'
 import { CIRCUIT_POSITIONS } from '../brokers/circuit.js'
 import type { Connections } from '../brokers/connections.js'
 import type { JobWorker } from '../engine/engine.js'
@@ -21,6 +22,7 @@ export interface MetricsSource {
   databaseSilentMs: () => number
   /** Undefined before it was started. */
   alerting: () => Pick<Alerting, 'firing' | 'evaluationAgeMs'> | undefined
+  spool: () => SpoolState
 }
 
 /**
@@ -158,6 +160,13 @@ export function createMetrics(source: MetricsSource): Registry {
     'database_silent_seconds',
     'Time since Postgres last answered a statement.',
     () => source.databaseSilentMs() / 1000,
+  )
+  gauge('spool_records', 'Records that wait in the spool for Postgres.', () => source.spool().records)
+  gauge('spool_bytes', 'Bytes that wait in the spool.', () => source.spool().bytes)
+  gauge(
+    'spool_oldest_age_seconds',
+    'Age of the oldest record in the spool; 0: it is empty.',
+    () => source.spool().oldestAgeMs / 1000,
   )
   new Gauge({
     name: 'bpmn_relay_alerts_firing',

@@ -1,3 +1,4 @@
+import type { SpoolState } from '../audit/spool/spool.js'
 import { messageOf } from '../core/errors.js'
 import { withTimeLimit } from '../core/time-limit.js'
 import type { Database } from '../db/database.js'
@@ -15,7 +16,8 @@ export interface Check {
 
 export interface Readiness {
   status: 'ready' | 'not ready'
-  checks: { worker: Check; database: Check; engine: Check }
+  /** `spool`: only where there is one; while it takes records, the database may be away. */
+  checks: { worker: Check; database: Check; engine: Check; spool?: Check }
 }
 
 export interface ReadinessOptions {
@@ -23,10 +25,13 @@ export interface ReadinessOptions {
   /** Undefined before it was started, and once it stops. */
   worker: () => Pick<JobWorker, 'inFlight' | 'lastPollAgeMs'> | undefined
   maxInFlight: number
+  /** Undefined: there is none. */
+  spool?: (() => SpoolState & { isFull: boolean }) | undefined
 }
 
 /** Whether the worker takes jobs and can handle them, and what keeps it from that. */
-export async function readinessOf({ database, worker, maxInFlight }: ReadinessOptions): Promise<Readiness> {
+export async function readinessOf(options: ReadinessOptions): Promise<Readiness> {
+  const { database, worker, maxInFlight, spool } = options
   const current = worker()
   const checks = {
     worker: current
@@ -36,9 +41,20 @@ export async function readinessOf({ database, worker, maxInFlight }: ReadinessOp
     engine: current
       ? engineCheck(current, maxInFlight)
       : { ok: false, text: 'not polled while starting or stopping' },
+    ...(spool && { spool: spoolCheck(spool()) }),
   }
-  const ready = Object.values(checks).every(({ ok }) => ok)
+  const keepsRecords = checks.spool ? checks.spool.ok : checks.database.ok
+  const ready = checks.worker.ok && checks.engine.ok && keepsRecords
   return { status: ready ? 'ready' : 'not ready', checks }
+}
+
+function spoolCheck({ records, bytes, oldestAgeMs, isFull }: SpoolState & { isFull: boolean }): Check {
+  if (bytes === 0) return { ok: true, text: 'empty' }
+  const age = `the oldest ${Math.round(oldestAgeMs / 1000)} s old`
+  return {
+    ok: !isFull,
+    text: `${records} records wait for Postgres, ${bytes} bytes, ${age}${isFull ? ': it is full' : ''}`,
+  }
 }
 
 async function databaseCheck(database: Pick<Database, 'query'>): Promise<Check> {

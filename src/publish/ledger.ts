@@ -24,11 +24,10 @@ export interface Ledger {
   find(job: Job): Promise<EarlierPublish>
 }
 
-const NEW_JOB: EarlierPublish = { attempts: 0, result: null, fingerprint: '' }
+export const NEW_JOB: EarlierPublish = { attempts: 0, result: null, fingerprint: '' }
 const MAX_LOOKUP = 1000
 
 interface LedgerRow {
-  job_key: string
   process_instance_key: string
   element_instance_key: string
   fingerprint: string
@@ -38,7 +37,7 @@ interface LedgerRow {
 
 export function createLedger(database: Pick<Database, 'query'>, engineName: string, log: Log): Ledger {
   const lookups = batching<Job, EarlierPublish>(MAX_LOOKUP, async (jobs) => {
-    const rows = await database.query<LedgerRow>(
+    const rows = await database.query<LedgerRow & { job_key: string }>(
       `SELECT job_key, process_instance_key, element_instance_key, fingerprint, attempts, receipt
        FROM publish_ledger WHERE engine = $1 AND job_key = ANY($2::bigint[])`,
       [engineName, plainArray(jobs.map(({ key }) => key))],
@@ -46,28 +45,37 @@ export function createLedger(database: Pick<Database, 'query'>, engineName: stri
     )
     const byKey = new Map(rows.map((row) => [row.job_key, row]))
     return jobs.map(
-      (job): ItemResult<EarlierPublish> => ({ ok: true, value: earlierOf(job, byKey.get(job.key)) }),
+      (job): ItemResult<EarlierPublish> => ({
+        ok: true,
+        value: earlierOf(job, byKey.get(job.key), engineName, log),
+      }),
     )
   })
 
-  function earlierOf(job: Job, row: LedgerRow | undefined): EarlierPublish {
-    if (!row) return NEW_JOB
-    // An engine that was set up anew counts its keys from the start again.
-    if (
-      row.process_instance_key !== job.processInstanceKey ||
-      row.element_instance_key !== job.elementInstanceKey
-    ) {
-      log.warn('the ledger knows this job key from another process instance; the job counts as new', {
-        engine: engineName,
-        jobKey: job.key,
-        hint: 'engines that share a database need different names: BPMN_RELAY_ENGINE_NAME',
-      })
-      return NEW_JOB
-    }
-    return { attempts: row.attempts, result: row.receipt, fingerprint: row.fingerprint }
-  }
-
   return { find: (job) => lookups.add(job) }
+}
+
+/** What a ledger row says of a job. */
+export function earlierOf(
+  job: Job,
+  row: LedgerRow | undefined,
+  engineName: string,
+  log: Log,
+): EarlierPublish {
+  if (!row) return NEW_JOB
+  // An engine that was set up anew counts its keys from the start again.
+  if (
+    row.process_instance_key !== job.processInstanceKey ||
+    row.element_instance_key !== job.elementInstanceKey
+  ) {
+    log.warn('the ledger knows this job key from another process instance; the job counts as new', {
+      engine: engineName,
+      jobKey: job.key,
+      hint: 'engines that share a database need different names: BPMN_RELAY_ENGINE_NAME',
+    })
+    return NEW_JOB
+  }
+  return { attempts: row.attempts, result: row.receipt, fingerprint: row.fingerprint }
 }
 
 const NO_VALUE = Buffer.from('\0null')

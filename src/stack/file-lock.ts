@@ -1,5 +1,6 @@
 import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { codeOf } from '../core/errors.js'
+import { isAlive } from '../core/processes.js'
 import { pause } from '../core/time-limit.js'
 
 const REFRESH_MS = 10_000
@@ -46,14 +47,5 @@ async function isStale(file: string): Promise<boolean> {
     return Date.now() - mtimeMs > STALE_MS || (owner > 0 && !isAlive(owner))
   } catch {
     return false
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
   }
 }

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import os from 'node:os'
-import path from 'node:path'
 import { test } from 'node:test'
-import { holdPostgres } from '../../src/stack/postgres.js'
 import * as kafka from '../helpers/kafka.js'
+import { ownPostgres } from '../helpers/own-postgres.js'
 import { createRelay } from '../helpers/relay.js'
 import { testServers } from '../helpers/servers.js'
 import { waitFor } from '../helpers/wait-for.js'
@@ -15,15 +12,9 @@ const AWAY_MS = 3000
 const IN_FLIGHT_MS = 500
 
 test('Postgres crashes while jobs run, and comes back', async (t) => {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'bpmn-relay-postgres-'))
-  // Postgres does not run as root, but as a user who must be able to come here.
-  await chmod(folder, 0o755)
-  let postgres = await holdPostgres(folder)
+  const postgres = await ownPostgres()
   const relay = await createRelay(t, { databaseUrl: postgres.url })
-  t.after(async () => {
-    await postgres.release()
-    await rm(folder, { recursive: true, force: true })
-  })
+  t.after(() => postgres.stop())
   const { bootstrapServers } = testServers().kafka
   const topic = await kafka.createTopic(bootstrapServers)
   const adapter = await relay.adapter({
@@ -49,7 +40,7 @@ test('Postgres crashes while jobs run, and comes back', async (t) => {
   const during = startWave(WAVE)
   await waitFor('an outage long enough to see what the worker does', () => Date.now() > noticedAt + AWAY_MS)
   const backAt = Date.now()
-  postgres = await holdPostgres(folder)
+  await postgres.restart()
 
   await t.test('every job completes', async () => {
     await Promise.all([before, during])

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import pg from 'pg'
 import { createRecorder, type Recorder } from '../../../src/audit/recorder.js'
@@ -10,9 +7,9 @@ import { silentLog } from '../../../src/core/log.js'
 import { type Database, openDatabase } from '../../../src/db/database.js'
 import { migrate } from '../../../src/db/migrate.js'
 import { ensureAuditPartitions } from '../../../src/db/partitions.js'
-import { holdPostgres } from '../../../src/stack/postgres.js'
 import { recordWith } from '../../helpers/call-record.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
+import { ownPostgres } from '../../helpers/own-postgres.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 describe('records of one moment', () => {
@@ -230,8 +227,8 @@ describe('the ledger row of a job', () => {
 
 describe('while Postgres is away', () => {
   it('records wait, and all are written exactly once when it is back', async (t) => {
-    const server = await ownPostgres(t)
-    const recorder = recorderOn(server.database)
+    const { server, database } = await ownDatabase(t)
+    const recorder = recorderOn(database)
     const writes: Promise<void>[] = []
     const writeSome = () => {
       for (let at = 0; at < 50; at += 1) writes.push(recorder.write(recordWith()))
@@ -242,15 +239,15 @@ describe('while Postgres is away', () => {
     await server.kill()
     clearInterval(writing)
     writeSome()
-    await server.start()
+    await server.restart()
     await Promise.all(writes)
     const written = { audit: writes.length, ledger: writes.length, calls: writes.length }
-    assert.deepEqual(await counts(server.database), written)
+    assert.deepEqual(await counts(database), written)
   })
 
   it('a record is given up once its deadline has passed', async (t) => {
-    const server = await ownPostgres(t)
-    const recorder = recorderOn(server.database)
+    const { server, database } = await ownDatabase(t)
+    const recorder = recorderOn(database)
     await server.kill()
     const startedAt = performance.now()
     await assert.rejects(recorder.write(recordWith({ deadline: performance.now() + 500 })), {
@@ -332,25 +329,16 @@ async function dropPartitions(database: Database): Promise<void> {
   for (const { name } of rows) await database.query(`DROP TABLE ${name}`)
 }
 
-/** A Postgres of the test's own, which it may kill and start again. */
-async function ownPostgres(t: TestContext) {
-  const folder = await mkdtemp(path.join(tmpdir(), 'bpmn-relay-recorder-'))
-  await chmod(folder, 0o755)
-  let held = await holdPostgres(folder)
+/** A Postgres of the test's own with the whole schema, and a pool on it. */
+async function ownDatabase(t: TestContext) {
+  const server = await ownPostgres()
   let database: Database | undefined
   t.after(async () => {
     await database?.close()
-    await held.release()
-    await rm(folder, { recursive: true })
+    await server.stop()
   })
-  database = await openDatabase({ url: held.url, poolSize: 4, timeoutMs: 5000 }, silentLog)
+  database = await openDatabase({ url: server.url, poolSize: 4, timeoutMs: 5000 }, silentLog)
   await migrate(database, silentLog)
   await ensureAuditPartitions(database)
-  return {
-    database,
-    kill: () => held.kill(),
-    async start() {
-      held = await holdPostgres(folder)
-    },
-  }
+  return { server, database }
 }

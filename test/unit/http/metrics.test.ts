@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { NO_SPOOL } from '../../../src/audit/spool/spool.js'
 import { createMetrics, type MetricsSource } from '../../../src/http/metrics.js'
 import { WorkerStats } from '../../../src/sla/worker-stats.js'
 
@@ -85,6 +86,7 @@ function watched(given: Partial<MetricsSource> = {}) {
     jobsOnHold: () => 0,
     databaseSilentMs: () => 0,
     alerting: () => undefined,
+    spool: () => NO_SPOOL,
     ...given,
   })
   return {
