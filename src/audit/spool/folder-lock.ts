@@ -12,6 +12,9 @@ const SIGN_OF_LIFE_MS = 2000
 const SILENCE_MS = 10_000
 const LOOK_AGAIN_MS = 200
 
+/** A lock with this process's id is an earlier process's, unless it is one of these. */
+const heldHere = new Set<string>()
+
 const Owner = Type.Object({ host: Type.String(), pid: Type.Number() })
 
 export interface FolderLock {
@@ -25,7 +28,8 @@ export interface FolderLock {
  * @returns undefined when the folder belongs to another process that is alive.
  */
 export async function lockFolder(folder: string, onWait: () => void): Promise<FolderLock | undefined> {
-  const file = path.join(folder, 'lock')
+  const file = path.resolve(folder, 'lock')
+  if (heldHere.has(file)) return undefined
   while (!(await claim(file))) {
     if (!(await isLeftOver(file, onWait))) return undefined
     // By renaming, so that of several processes that find it left over only one takes it away.
@@ -33,6 +37,7 @@ export async function lockFolder(folder: string, onWait: () => void): Promise<Fo
     await rename(file, mine).catch(() => undefined)
     await rm(mine, { force: true })
   }
+  heldHere.add(file)
   const signs = setInterval(() => {
     const now = new Date()
     utimes(file, now, now).catch(() => undefined)
@@ -42,6 +47,7 @@ export async function lockFolder(folder: string, onWait: () => void): Promise<Fo
     async release() {
       clearInterval(signs)
       await rm(file, { force: true })
+      heldHere.delete(file)
     },
   }
 }
