@@ -32,11 +32,13 @@ import { roadRocketmq } from './road/rocketmq.js'
 import { roadAdapters, roadPartitions } from './road/spread.js'
 import { standardRoad } from './road/standard.js'
 import { selectedParts } from './selection.js'
+import { slaSeriesChart } from './sla-series.js'
 
 const BENCHMARKS: Benchmark[] = [
   engine,
   held,
   auditQueries,
+  slaSeriesChart,
   standardRoad,
   roadAudit,
   roadRocketmq,

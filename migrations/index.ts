@@ -11,7 +11,11 @@ import { CreateNotifier1763700000011 } from './1763700000011-create-notifier.js'
 import { CreateSlaTotals1763700000020 } from './1763700000020-create-sla-totals.js'
 import { CreateSettledMark1763700000021 } from './1763700000021-create-settled-mark.js'
 
-/** All migrations, oldest first. Only append: a released one is never edited. */
+/**
+ * All migrations, oldest first. Only append: a released one is never edited. An index added to the audit log once that
+ * is in use must not keep its writers waiting: with `transaction = false`, CREATE INDEX … ON ONLY sys_audit_log, CREATE
+ * INDEX CONCURRENTLY on each of its days, ATTACH PARTITION.
+ */
 export const MIGRATIONS = [
   CreateAdapter1763700000001,
   CreateEnvironmentVariable1763700000002,

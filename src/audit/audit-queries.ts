@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { RelayError } from '../core/errors.js'
 import { type Database, sqlState } from '../db/database.js'
@@ -318,9 +319,11 @@ function within(days: readonly AuditDay[]): string[] {
     : []
 }
 
+const EntryParser = Compile(AuditEntrySchema)
+
 async function entriesOf(database: Queries, statement: string, values: unknown[]): Promise<AuditEntry[]> {
   const rows = await database.query(statement, values)
-  return rows.map((row) => Value.Parse(AuditEntrySchema, row))
+  return rows.map((row) => EntryParser.Parse(row))
 }
 
 function where(conditions: readonly string[]): string {
