@@ -22,7 +22,7 @@ export function addNotifierCommands(program: Command): void {
       'after',
       `
 Give secrets, and URLs of chat services are such, as references to secret variables, so that they stand in no shell
-history. docs/notifiers.md has each service step by step.
+history. docs/notifiers.md tells where each service has its URL.
 
 Examples:
   bpmn-relay env set OPS_ROBOT - --secret < robot-url.txt

@@ -27,17 +27,12 @@ interface Fact {
 }
 
 /** Ends every message: who sends it, and a keyword that group robots can be told to look for. */
-export const SIGNATURE = 'bpmn-relay'
+const SIGNATURE = 'bpmn-relay'
 
 /** Characters; what an operator wrote may be as long as a book, messages may not. */
 const LONGEST_LINE = 1000
 
 interface Words {
-  severity: Record<Severity, string>
-  firing: string
-  resolved: string
-  adapter: string
-  details: string
   since: string
   lasted: string
   owners: string
@@ -48,7 +43,6 @@ interface Words {
   comma: string
   /** What belongs to what stands before it. */
   aside: (text: string) => string
-  threshold: string
   /** Days, hours, minutes, seconds. */
   units: [string, string, string, string]
   betweenUnits: string
@@ -56,11 +50,6 @@ interface Words {
 
 const WORDS: Record<Language, Words> = {
   en: {
-    severity: { info: 'info', warning: 'warning', critical: 'critical' },
-    firing: 'Firing',
-    resolved: 'Resolved',
-    adapter: 'Adapter',
-    details: 'Details',
     since: 'Since',
     lasted: 'Lasted',
     owners: 'Owners',
@@ -70,16 +59,10 @@ const WORDS: Record<Language, Words> = {
     colon: ': ',
     comma: ', ',
     aside: (text) => ` (${text})`,
-    threshold: 'threshold',
     units: [' d', ' h', ' min', ' s'],
     betweenUnits: ' ',
   },
   zh: {
-    severity: { info: '提示', warning: '警告', critical: '严重' },
-    firing: '告警',
-    resolved: '已恢复',
-    adapter: '适配器',
-    details: '详情',
     since: '开始时间',
     lasted: '持续时间',
     owners: '负责人',
@@ -89,11 +72,12 @@ const WORDS: Record<Language, Words> = {
     colon: '：',
     comma: '、',
     aside: (text) => `（${text}）`,
-    threshold: '阈值',
     units: ['天', '小时', '分钟', '秒'],
     betweenUnits: '',
   },
 }
+
+const SEVERITIES_IN_CHINESE: Record<Severity, string> = { info: '提示', warning: '警告', critical: '严重' }
 
 /** What the sentences of notices call `label` of the metric. */
 const METRICS_IN_CHINESE: Record<MetricName, string> = {
@@ -150,31 +134,33 @@ export function messageOf(notice: Notice, wording: Wording): Message {
 }
 
 function alertMessage(notice: Notice, { language }: Wording, time: Fact): Message {
+  const { severity, kind, policy, title, text, owners } = notice
   const words = WORDS[language]
-  const severity = words.severity[notice.severity]
-  const people =
-    notice.owners.length > 0 ? [{ label: words.owners, value: notice.owners.join(words.comma) }] : []
-  // The sentence of a notice is English; in another language the facts stand in for it.
-  const isEnglish = language === 'en'
-  const state = notice.kind === 'resolved' ? words.resolved : words.firing
-  return {
-    title: isEnglish
-      ? `[${severity}] ${notice.title}`
-      : `【${severity}】${state}${words.colon}${notice.policy}`,
-    sentence: isEnglish ? notice.text : undefined,
-    facts: [...(isEnglish ? [] : measured(notice, words)), time, ...people, ...noteOf(notice, words)],
+  const people = owners.length > 0 ? [{ label: words.owners, value: owners.join(words.comma) }] : []
+  const facts = [time, ...people, ...noteOf(notice, words)]
+  switch (language) {
+    case 'en':
+      return { title: `[${severity}] ${title}`, sentence: text, facts }
+    case 'zh': {
+      const state = kind === 'resolved' ? '已恢复' : '告警'
+      return {
+        title: `【${SEVERITIES_IN_CHINESE[severity]}】${state}：${policy}`,
+        sentence: undefined,
+        facts: [...measuredInChinese(notice), ...facts],
+      }
+    }
   }
 }
 
-/** What the English sentence says, in other words; of a worker, whose name stands there alone, the sentence itself. */
-function measured({ adapter, metric, value, threshold, text }: Notice, words: Words): Fact[] {
+/** What the English sentence says; of a worker, whose name stands there alone, the sentence itself. */
+function measuredInChinese({ adapter, metric, value, threshold, text }: Notice): Fact[] {
   const shown = (number: number) =>
     isMetricName(metric) ? valueText(number, metricOf(metric).unit) : String(number)
   return [
-    adapter === null ? { label: words.details, value: text } : { label: words.adapter, value: adapter },
+    adapter === null ? { label: '详情', value: text } : { label: '适配器', value: adapter },
     {
       label: isMetricName(metric) ? METRICS_IN_CHINESE[metric] : metric,
-      value: (value === null ? '-' : shown(value)) + words.aside(`${words.threshold} ${shown(threshold)}`),
+      value: `${value === null ? '-' : shown(value)}（阈值 ${shown(threshold)}）`,
     },
   ]
 }
