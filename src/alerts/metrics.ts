@@ -22,7 +22,9 @@ export interface WorkerState {
 /** A heartbeat older than this tells nothing of how its worker is now. */
 const FRESH_MS = 20_000
 
-export type Unit = 'share' | 'count' | 'ms' | 's'
+/** In words, for help. */
+export const UNITS = { share: 'share, 0 to 1', count: 'number', ms: 'milliseconds', s: 'seconds' }
+export type Unit = keyof typeof UNITS
 
 interface About {
   /** How sentences begin. */
@@ -44,6 +46,14 @@ export type Metric = About &
     | { of: 'workers'; read: (states: readonly WorkerState[]) => Measured }
   )
 
+/** What each kind is measured of, in words. */
+export const SCOPES: Record<Metric['of'], string> = {
+  calls: 'each adapter in a window, or --total',
+  circuits: 'each adapter now, or --total',
+  worker: 'each worker now',
+  workers: 'all workers now',
+}
+
 /** All there are: a new one is a line here and one in docs/alerts.md, which a test holds together. */
 export const METRICS = {
   error_rate: perCall('Error rate', 'share', 'errors per call', ({ errorRate }) => errorRate),
@@ -54,19 +64,10 @@ export const METRICS = {
   p95: perCall('95 % duration', 'ms', '95 % of the calls take no longer', ({ p95Ms }) => p95Ms),
   p99: perCall('99 % duration', 'ms', '99 % of the calls take no longer', ({ p99Ms }) => p99Ms),
   circuit_open: circuits('Open circuits', 'workers that find its broker out of reach', (openAt) => openAt),
-  spool_depth: worker(
-    'Records waiting for Postgres',
-    'count',
-    'of a worker',
-    (state) => state.recordsWaiting,
-  ),
-  poll_age: worker('Time without an answer of the engine', 's', 'of a worker', pollAge),
-  worker_silence: worker('Time without a heartbeat', 's', 'of a worker', ({ silentMs }) => silentMs / 1000),
-  workers: workers(
-    'Live workers',
-    'with a heartbeat in the last 20 s',
-    (states) => states.filter(isFresh).length,
-  ),
+  spool_depth: worker('Waiting records', 'count', 'records waiting for Postgres', (of) => of.recordsWaiting),
+  poll_age: worker('Age of the last poll', 's', 'since the engine last answered a poll', pollAge),
+  worker_silence: worker('Silence', 's', 'since its last heartbeat', ({ silentMs }) => silentMs / 1000),
+  workers: workers('Live workers', 'heard of in the last 20 s', (all) => all.filter(isFresh).length),
 } satisfies Record<string, Metric>
 
 export type MetricName = keyof typeof METRICS

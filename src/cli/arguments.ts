@@ -21,6 +21,13 @@ export function parseMoment(text: string): Date {
   )
 }
 
+/** Seconds, of a duration such as 90s, 30m or 2h. @throws InvalidArgumentError */
+export function parseDuration(text: string): number {
+  const [, amount, unit] = /^(\d{1,9})([smhdw])$/.exec(text) ?? []
+  if (amount !== undefined && unit !== undefined) return (Number(amount) * (UNIT_MS[unit] ?? 0)) / 1000
+  throw new InvalidArgumentError('Give a duration such as 90s, 30m or 2h.')
+}
+
 /** Milliseconds since 1970, from such a number or an ISO 8601 time. @throws InvalidArgumentError */
 export function parseTimestamp(text: string): number {
   const time = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(/^\d{4}-\d\d-\d\d/.test(text) ? text : '')

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os'
 import type { AdapterAdmin, AdminContext } from '../admin/adapter-admin.js'
+import type { AlertAdmin } from '../admin/alert-admin.js'
 import { type Config, readConfig } from '../core/config.js'
 import type { Log } from '../core/log.js'
 import type { Workbench } from '../service.js'
@@ -51,6 +52,14 @@ export async function withAdapterAdmin<T>(
 ): Promise<T> {
   const { withAdapter } = await import('../admin/adapter-admin.js')
   return await withAdminContext((context) => withAdapter(context, adapter, use))
+}
+
+/** Gives a command what an operator does with alerts, and the workbench beside it. */
+export async function withAlertAdmin<T>(
+  use: (admin: AlertAdmin, context: AdminContext) => Promise<T>,
+): Promise<T> {
+  const { AlertAdmin } = await import('../admin/alert-admin.js')
+  return await withAdminContext((context) => use(new AlertAdmin(context), context))
 }
 
 function userName(): string {

@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { packageRoot } from '../core/package-root.js'
 import { addAclCommands } from './acl.js'
 import { addAdapterCommands } from './adapter.js'
+import { addAlertCommands } from './alert.js'
 import { addAuditCommands } from './audit.js'
 import { addClusterCommands } from './cluster.js'
 import { addConsumeCommand } from './consume.js'
@@ -52,6 +53,7 @@ Examples:
   addAuditCommands(program)
   addTraceCommand(program)
   addSlaCommands(program)
+  addAlertCommands(program)
   addNotifierCommands(program)
   addClusterCommands(program)
   addTopicCommands(program)

@@ -242,7 +242,7 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     env: 'BPMN_RELAY_AUDIT_RETENTION_DAYS',
     read: integer(1, 36_500),
     default: 365,
-    text: 'Days (UTC) the audit log is kept, besides the current one. Older ones are dropped.',
+    text: 'Days (UTC) the audit log is kept, besides the current one, and alerts after they are resolved. Older ones are dropped.',
   }),
   auditArchiveFolder: take(
     optional(

@@ -21,7 +21,7 @@ export const ERRORS = {
   ENV_UNKNOWN: { outcome: 'rejected', meaning: 'an @env(NAME) names a variable that does not exist' },
   SETTINGS_INVALID: {
     outcome: 'rejected',
-    meaning: 'a setting of the adapter or notifier is missing, unknown or contradicts another',
+    meaning: 'a setting of the adapter, notifier or alert policy is missing, unknown or contradicts another',
   },
   VALUE_NOT_SERIALIZABLE: {
     outcome: 'rejected',

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { runCli } from '../../src/cli/run.js'
 import { createTestDatabase } from './database.js'
 import { programArguments } from './program.js'
 
@@ -66,8 +67,43 @@ export async function ended(child: ChildProcess): Promise<Ended> {
   return { code, stdout: out, stderr: err }
 }
 
+/**
+ * The same program within this process, with a database of the test's own: for files that run so many commands that
+ * starting Node.js for each would take minutes. One command at a time.
+ */
+export async function commandsInProcess(t: TestContext): Promise<Pick<CommandLine, 'databaseUrl' | 'run'>> {
+  const { url: databaseUrl } = await createTestDatabase(t)
+  const masterKey = randomBytes(32).toString('base64')
+  return {
+    databaseUrl,
+    async run(args, { env = {} } = {}) {
+      const printed = { stdout: '', stderr: '' }
+      const restore = { ...process.env }
+      Object.assign(process.env, { DATABASE_URL: databaseUrl, BPMN_RELAY_MASTER_KEY: masterKey, ...env })
+      const mocks = [
+        t.mock.method(console, 'log', (text: string) => {
+          printed.stdout += `${text}\n`
+        }),
+        t.mock.method(console, 'error', (text: string) => {
+          printed.stderr += `${text}\n`
+        }),
+        t.mock.method(process.stderr, 'write', (text: string) => {
+          printed.stderr += text
+          return true
+        }),
+      ]
+      try {
+        return { code: await runCli(args), ...printed }
+      } finally {
+        for (const { mock } of mocks) mock.restore()
+        process.env = restore
+      }
+    },
+  }
+}
+
 /** What a command prints, which must succeed. */
-export async function ok(cli: CommandLine, args: string[], stdin?: string): Promise<string> {
+export async function ok(cli: Pick<CommandLine, 'run'>, args: string[], stdin?: string): Promise<string> {
   const { code, stdout, stderr } = await cli.run(args, stdin === undefined ? {} : { stdin })
   assert.equal(code, 0, stderr)
   return stdout
@@ -75,7 +111,7 @@ export async function ok(cli: CommandLine, args: string[], stdin?: string): Prom
 
 /** A command must fail with this exit code and say all that is expected, nothing else. */
 export async function refused(
-  cli: CommandLine,
+  cli: Pick<CommandLine, 'run'>,
   args: string[],
   code: number,
   ...expected: RegExp[]
