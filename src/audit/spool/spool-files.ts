@@ -28,8 +28,7 @@ interface Segment {
 
 /**
  * The append-only files of one spool, `START.spool` each, START being the count of bytes before it. Entries are written
- * once, read in order, and go with their file when all of it is done with. Only one process may use the folder, one
- * `append` at a time.
+ * once, read in order, and go with their file when all of it is done with. Only one process may use the folder.
  */
 export class SpoolFiles {
   readonly #folder: string
@@ -38,6 +37,8 @@ export class SpoolFiles {
   #segments: Segment[]
   #end: number
   #active: FileHandle | undefined
+  /** Writing and removing take turns: a file may be both the last and done with. */
+  #lastTurn: Promise<unknown> = Promise.resolve()
   /** The last write failed and has left bytes behind that count as not written. */
   #needsCut = false
 
@@ -79,7 +80,11 @@ export class SpoolFiles {
    * @returns where each of them starts
    * @throws the error of the file system, and then none of them counts as written.
    */
-  async append(payloads: readonly Buffer[]): Promise<number[]> {
+  append(payloads: readonly Buffer[]): Promise<number[]> {
+    return this.#inTurn(() => this.#append(payloads))
+  }
+
+  async #append(payloads: readonly Buffer[]): Promise<number[]> {
     const frames = payloads.map(frameOf)
     const bytes = Buffer.concat(frames)
     const { file, segment } = await this.#fileToWrite()
@@ -108,8 +113,10 @@ export class SpoolFiles {
   async read(from: number, enough: (entries: readonly SpoolEntry[]) => boolean): Promise<SpoolEntry[]> {
     const entries: SpoolEntry[] = []
     for (const segment of [...this.#segments]) {
+      // What is written meanwhile is not read in part.
+      const length = segment.end - segment.start
       if (segment.end <= from) continue
-      const bytes = (await readFile(this.#fileOf(segment))).subarray(0, segment.end - segment.start)
+      const bytes = (await readFile(this.#fileOf(segment))).subarray(0, length)
       const skipped = Math.max(0, from - segment.start)
       for (const piece of piecesOf(bytes.subarray(skipped))) {
         const start = segment.start + skipped + piece.start
@@ -167,10 +174,14 @@ export class SpoolFiles {
   }
 
   /** Removes the files that end before a position; what is written next starts at it or later. */
-  async dropBefore(position: number): Promise<void> {
+  dropBefore(position: number): Promise<void> {
+    return this.#inTurn(() => this.#dropBefore(position))
+  }
+
+  async #dropBefore(position: number): Promise<void> {
     while (this.#segments[0] !== undefined && this.#segments[0].end <= position) {
       const [segment] = this.#segments
-      if (this.#segments.length === 1) await this.close()
+      if (this.#segments.length === 1) await this.#closeActive()
       await rm(this.#fileOf(segment), { force: true })
       this.#segments.shift()
     }
@@ -178,7 +189,17 @@ export class SpoolFiles {
   }
 
   /** Entries stay; they are read again after the next `open`. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.#inTurn(() => this.#closeActive())
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(work)
+    this.#lastTurn = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #closeActive(): Promise<void> {
     const active = this.#active
     this.#active = undefined
     await active?.close()
@@ -190,7 +211,7 @@ export class SpoolFiles {
       this.#active ??= await open(this.#fileOf(last), 'r+')
       return { file: this.#active, segment: last }
     }
-    await this.close()
+    await this.#closeActive()
     const segment = { start: this.#end, end: this.#end }
     // Written over if it is there: a try that failed before left it, and nothing of it counts.
     this.#active = await open(this.#fileOf(segment), 'w', MODE)

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { validate as isUuid } from 'uuid'
 import { messageOf, RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
-import { pause } from '../../core/time-limit.js'
+import { pause, withTimeLimit } from '../../core/time-limit.js'
 import type { Database } from '../../db/database.js'
 import type { LedgerRecord } from '../call-record.js'
 import { fileNameOf, unlessMissing } from '../file-log-files.js'
@@ -16,6 +16,8 @@ import { SpoolFiles, syncFolder } from './spool-files.js'
 import { parseSpooled, spooledText } from './spooled-record.js'
 
 const RETRY_MS = 500
+/** Within what a stopping worker has for closing everything. */
+const CLOSE_LIMIT_MS = 2000
 /** Read at once when it is opened. */
 const READ_BYTES = 8 * 1024 * 1024
 /** Bytes that leave the spool for each byte that comes while it is emptied. */
@@ -179,7 +181,10 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     }
     position = entries.at(-1)?.end ?? position
     // Rather too old by the distance of two entries than another read.
-    oldestAt = hasBacklog() ? (entries.at(-1)?.spooled?.at ?? oldestAt) : undefined
+    oldestAt = entries.at(-1)?.spooled?.at ?? oldestAt
+    if (hasBacklog()) return
+    oldestAt = undefined
+    records = 0
   }
 
   function noticeAway(reason: unknown): void {
@@ -200,7 +205,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     },
 
     async isAhead() {
-      while (!isStuck && !closing.signal.aborted && hasBacklog() && position < owed) await round
+      while (!isAway && !isStuck && !closing.signal.aborted && hasBacklog() && position < owed) await round
       return isAway || hasBacklog()
     },
 
@@ -244,7 +249,9 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 
     async close() {
       closing.abort()
-      await rounds
+      await withTimeLimit(rounds ?? Promise.resolve(), CLOSE_LIMIT_MS, () => new Error()).catch(
+        () => undefined,
+      )
       if (hasBacklog())
         log.warn('records are left in the spool for the next start of this worker', { folder, records })
       await files.close()

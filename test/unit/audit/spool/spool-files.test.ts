@@ -61,6 +61,34 @@ describe('the files of a spool', () => {
     assert.deepEqual(await files.append([bytes('b')]), [end])
   })
 
+  it('keep what is being written though all before it is done with', async (t) => {
+    const folder = await emptyFolder(t)
+    const files = await SpoolFiles.open(folder, silentLog)
+    for (let round = 0; round < 20; round += 1) {
+      await files.append([bytes('done with')])
+      await Promise.all([files.append([bytes(`kept ${round}`)]), files.dropBefore(files.end)])
+      assert.deepEqual((await texts(files)).at(-1), `kept ${round}`)
+      await files.dropBefore(files.end)
+    }
+  })
+
+  it('read nothing of what is being written, and lose nothing of it', async (t) => {
+    const folder = await emptyFolder(t)
+    const files = await SpoolFiles.open(folder, silentLog)
+    const expected: string[] = []
+    const read: string[] = []
+    let from = 0
+    for (let round = 0; round < 50; round += 1) {
+      const text = `${round} `.repeat(20_000)
+      expected.push(text)
+      const [, entries] = await Promise.all([files.append([bytes(text)]), files.read(from, () => false)])
+      read.push(...entries.map(({ payload }) => String(payload)))
+      from = entries.at(-1)?.end ?? from
+    }
+    read.push(...(await files.read(from, () => false)).map(({ payload }) => String(payload)))
+    assert.ok(read.length === expected.length && read.every((text, n) => text === expected[n]))
+  })
+
   for (const missing of [1, HEADER_BYTES, HEADER_BYTES + 3, HEADER_BYTES + 4]) {
     it(`lose of a last entry that lacks ${missing} bytes nothing but itself`, async (t) => {
       const { folder, file } = await written(t, ['whole', 'torn'])
