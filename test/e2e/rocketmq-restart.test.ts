@@ -26,7 +26,6 @@ test('RocketMQ killed and started again', async (t) => {
   t.after(() => rocketmq.stop())
   const { nameServer, proxyEndpoint } = rocketmq
   const own = await relay.adapter({ kind: 'rocketmq', address: nameServer, settings: LIMITS })
-  relay.gateway.dropBackOffs()
   await relay.startWorker({ BPMN_RELAY_MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) })
   const topic = await createTopic(nameServer)
   const processId = await deploy(relay, own.id, topic)
@@ -61,7 +60,6 @@ test('RocketMQ killed and started again', async (t) => {
   })
 
   await t.test('a name server that hangs holds only its own jobs', async (t) => {
-    relay.gateway.passBackOffs()
     const { address } = await hangingServer(t)
     const hanging = await relay.adapter({ kind: 'rocketmq', address })
     await startJobs(relay, await deploy(relay, hanging.id, topic), numbers(2 * MAX_IN_FLIGHT))

@@ -30,13 +30,6 @@ export interface GatewayProxy {
   loseCompletions(): void
   /** From now on lets completions through. */
   passCompletions(): void
-  /**
-   * From now on failed jobs are to come back at once, whatever back-off they were given: on a busy machine Zeebe 8.6
-   * leaves some of those with a back-off where they are, for ever.
-   */
-  dropBackOffs(): void
-  /** From now on they keep their back-off. */
-  passBackOffs(): void
 }
 
 const SETTLEMENTS: Record<string, Settled['kind']> = {
@@ -54,7 +47,6 @@ export async function gatewayProxy(
   const settled: Settled[] = []
   const authorizations: (string | undefined)[] = []
   let losing = false
-  let hastening = false
   const upstream = http2.connect(`http://${target}`)
   await once(upstream, 'connect')
   const server = tls ? http2.createSecureServer(tls) : http2.createServer()
@@ -79,7 +71,7 @@ export async function gatewayProxy(
       if (kind === 'complete' && losing) return
       forward(down, headers, (status) => {
         settlement.status = status
-      }).end(kind === 'fail' && hastening ? withoutField(body, RETRY_BACK_OFF) : body)
+      }).end(body)
     })
   })
 
@@ -134,12 +126,6 @@ export async function gatewayProxy(
     passCompletions() {
       losing = false
     },
-    dropBackOffs() {
-      hastening = true
-    },
-    passBackOffs() {
-      hastening = false
-    },
   }
 }
 
@@ -170,26 +156,10 @@ function settlementOf(kind: Settled['kind'], body: Buffer): Settled {
 
 /** Compression flag and length before each message. */
 const GRPC_PREFIX_BYTES = 5
-/** Field of FailJobRequest. */
-const RETRY_BACK_OFF = 4
 
 /** Fields of a protobuf message that has only integers and texts. */
 function fieldsOf(message: Buffer): Map<number, bigint | string> {
-  return new Map(partsOf(message).map(({ field, value }) => [field, value]))
-}
-
-/** The request without that field of its message, which then counts as 0. */
-function withoutField(body: Buffer, field: number): Buffer {
-  const message = body.subarray(GRPC_PREFIX_BYTES)
-  const kept = partsOf(message).filter((part) => part.field !== field)
-  const rest = Buffer.concat(kept.map(({ from, to }) => message.subarray(from, to)))
-  const prefix = Buffer.alloc(GRPC_PREFIX_BYTES)
-  prefix.writeUInt32BE(rest.length, 1)
-  return Buffer.concat([prefix, rest])
-}
-
-function partsOf(message: Buffer) {
-  const parts: { field: number; value: bigint | string; from: number; to: number }[] = []
+  const fields = new Map<number, bigint | string>()
   let at = 0
   const varint = (): bigint => {
     let value = 0n
@@ -200,19 +170,15 @@ function partsOf(message: Buffer) {
       if (byte < 0x80) return value
     }
   }
-  const text = (): string => {
-    const end = Number(varint()) + at
-    const value = message.toString('utf8', at, end)
-    at = end
-    return value
-  }
   while (at < message.length) {
-    const from = at
     const tag = Number(varint())
     const wireType = tag & 7
-    if (wireType !== 0 && wireType !== 2) throw new Error(`wire type ${wireType} was not expected`)
-    const value = wireType === 0 ? varint() : text()
-    parts.push({ field: tag >> 3, value, from, to: at })
+    if (wireType === 0) fields.set(tag >> 3, varint())
+    else if (wireType === 2) {
+      const end = Number(varint()) + at
+      fields.set(tag >> 3, message.toString('utf8', at, end))
+      at = end
+    } else throw new Error(`wire type ${wireType} was not expected`)
   }
-  return parts
+  return fields
 }
