@@ -7,10 +7,18 @@ import type { Queue, Route } from './wire.js'
 const FRESH_MS = 30_000
 /** A topic about to be created gets its real route as soon as there is one. */
 const PROVISIONAL_FRESH_MS = 1000
+/**
+ * So long nobody must know a topic that was there before it counts as gone: a name server that was started anew knows
+ * none until its brokers, of which each comes every 30 s, have told it. Meanwhile the old route leads to a broker, which
+ * knows better.
+ */
+const GONE_AFTER_MS = 90_000
 
 interface Entry<Q extends Queue> {
   route: Route<Q>
   staleAt: number
+  /** Since when nobody knows the topic any more. */
+  unknownSince?: number
 }
 
 /**
@@ -89,11 +97,20 @@ export class Routes<Q extends Queue> {
       this.#missing.delete(topic)
       return route
     } catch (error) {
-      if (error instanceof RelayError && !error.retryable) this.#entries.delete(topic)
       if (isTopicUnknown(error)) this.#noteMissing(topic)
+      if (error instanceof RelayError && !error.retryable) this.#forget(topic, error)
       this.#log.debug('looking up the route of a topic failed', { topic, error: String(error) })
       throw error
     }
+  }
+
+  #forget(topic: string, error: RelayError): void {
+    const entry = this.#entries.get(topic)
+    if (!entry) return
+    const now = performance.now()
+    entry.unknownSince ??= now
+    entry.staleAt = now + PROVISIONAL_FRESH_MS
+    if (!isTopicUnknown(error) || now - entry.unknownSince >= GONE_AFTER_MS) this.#entries.delete(topic)
   }
 
   /** One that nobody asked for meanwhile counts as new: its servers may be as far behind as at first. */

@@ -56,9 +56,21 @@ describe('the routes of topics', () => {
     assert.deepEqual(routes.known('t')?.queues, [queue('a', 0)])
   })
 
-  test('are forgotten when the topic is gone', async () => {
+  test('are kept while a name server that was started anew has not heard of their brokers yet', async () => {
     const routes = routesOf(route(queue('a', 0)), 'TOPIC_UNKNOWN')
     await routes.lookUp('t')
+    await assert.rejects(routes.lookUp('t'))
+
+    assert.deepEqual(routes.known('t')?.queues, [queue('a', 0)])
+  })
+
+  test('are forgotten once nobody has known the topic for longer than brokers are silent', async (t) => {
+    let now = 1000
+    t.mock.method(performance, 'now', () => now)
+    const routes = routesOf(route(queue('a', 0)), 'TOPIC_UNKNOWN', 'TOPIC_UNKNOWN')
+    await routes.lookUp('t')
+    await assert.rejects(routes.lookUp('t'))
+    now += 90_000
     await assert.rejects(routes.lookUp('t'))
 
     assert.equal(routes.known('t'), undefined)
