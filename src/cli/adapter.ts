@@ -153,18 +153,10 @@ async function listAdapters(options: { json?: true }): Promise<void> {
 }
 
 async function showAdapter(name: string, options: { json?: true }): Promise<void> {
-  const { flatten } = await import('./settings.js')
+  const { fieldTable } = await import('./settings.js')
   await withWorkbench(async ({ store, registry }) => {
     const view = await publicView(await store.adapter(name), registry)
-    if (options.json) {
-      console.log(JSON.stringify(view, null, 2))
-      return
-    }
-    const rows = flatten(view).map(([path, value]) => [
-      path,
-      typeof value === 'string' ? value : JSON.stringify(value),
-    ])
-    console.log(table([{ title: 'FIELD' }, { title: 'VALUE' }], rows))
+    console.log(options.json ? JSON.stringify(view, null, 2) : fieldTable(view))
   })
 }
 

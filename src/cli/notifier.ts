@@ -165,18 +165,10 @@ async function listNotifiers(options: { json?: true }): Promise<void> {
 
 async function showNotifier(name: string, options: { json?: true }): Promise<void> {
   const { publicNotifier } = await import('../alerts/notifiers/store.js')
-  const { flatten } = await import('./settings.js')
+  const { fieldTable } = await import('./settings.js')
   await withNotifiers(async ({ store }) => {
     const view = publicNotifier(await store.notifier(name))
-    if (options.json) {
-      console.log(JSON.stringify(view, null, 2))
-      return
-    }
-    const rows = flatten(view).map(([path, value]) => [
-      path,
-      typeof value === 'string' ? value : JSON.stringify(value),
-    ])
-    console.log(table([{ title: 'FIELD' }, { title: 'VALUE' }], rows))
+    console.log(options.json ? JSON.stringify(view, null, 2) : fieldTable(view))
   })
 }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { type TObject, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { messageOf, RelayError } from '../core/errors.js'
+import { table } from './table.js'
 
 /** One setting of a kind of adapter or notifier, as its JSON schema describes it. */
 export interface SettingField {
@@ -185,8 +186,17 @@ function sentences(...parts: (string | undefined)[]): string {
   return parts.flatMap((part) => (part ? [part.endsWith('.') ? part : `${part}.`] : [])).join(' ')
 }
 
+/** Everything that a thing with settings says of itself, a line each. */
+export function fieldTable(view: unknown): string {
+  const rows = flatten(view).map(([path, value]) => [
+    path,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ])
+  return table([{ title: 'FIELD' }, { title: 'VALUE' }], rows)
+}
+
 /** Every single value of nested settings with its path. */
-export function flatten(value: unknown, path = ''): [path: string, value: unknown][] {
+function flatten(value: unknown, path = ''): [path: string, value: unknown][] {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return [[path, value]]
   return Object.entries(value).flatMap(([name, inner]) => flatten(inner, path ? `${path}.${name}` : name))
 }
