@@ -80,12 +80,17 @@ const now = statementParts({
  * Audit rows, ledger rows, counters and settled marks of one moment, as one statement: one round trip, one commit.
  * Each array parameter is a column, unnested in the select list: in FROM, Postgres would keep each column's values aside
  * first. Rows are sorted by key, so that writers of several workers cannot deadlock. `at` is the database's clock.
+ *
+ * The counters come first because Postgres carries out parts that nothing refers to in reverse: two statements of one worker
+ * count in the same rows, so the second waits for the commit of the first from there on, and only from there on.
  */
 export const RECORD_STATEMENT = `
-WITH audit AS (${now.audit}
+WITH counters AS (${now.counters}
+), audit AS (${now.audit}
 ), ledger AS (${now.ledger}
 ), settled AS (${now.settled}
-)${now.counters}`
+)
+SELECT`
 
 export interface RecordBatch {
   records: CallRecord[]

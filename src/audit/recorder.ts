@@ -11,6 +11,10 @@ import { writeInHalves, writeReduced } from './refused-rows.js'
 
 /** Rows of one statement at most: enough to share the round trip, few enough to keep it short. */
 const MAX_BATCH = 512
+/** With two statements at a time, one is worked on by Postgres while the other waits for the disk, or by a second core. */
+const STATEMENTS = 2
+/** Records that are worth a statement of their own beside another. */
+const LEAST_SHARE = 32
 const FIRST_BACK_OFF_MS = 50
 const LONGEST_BACK_OFF_MS = 1000
 const SETTLED_PATIENCE_MS = 10_000
@@ -24,7 +28,7 @@ export type RecordItem =
 
 export interface Recorder {
   /**
-   * Resolves when the record is durable. Records of one moment share a statement, one statement at a time.
+   * Resolves when the record is durable. Records of one moment share a statement, those of a busy one two.
    * @throws RelayError DATABASE_AWAY when Postgres stayed away until the record's deadline.
    */
   write(record: CallRecord): Promise<void>
@@ -62,11 +66,16 @@ export function createRecorder(options: {
 }): Recorder {
   const { database, engineName, worker, onBatch, overflow, log } = options
 
-  const writes = batching<RecordItem, void>(MAX_BATCH, async (items) => {
-    const results = new Map<RecordItem, ItemResult<void>>()
-    await writeUntilDone(items, results)
-    return items.map((item) => results.get(item) ?? { ok: true, value: undefined })
-  })
+  const writes = batching<RecordItem, void>(
+    MAX_BATCH,
+    async (items) => {
+      const results = new Map<RecordItem, ItemResult<void>>()
+      await writeUntilDone(items, results)
+      return items.map((item) => results.get(item) ?? { ok: true, value: undefined })
+    },
+    // What overflows keeps the order in which it came.
+    { lanes: overflow ? 1 : STATEMENTS, leastShare: LEAST_SHARE },
+  )
 
   /** While Postgres is away, the overflow takes them; else they are tried again for as long as each has time. */
   async function writeUntilDone(

@@ -17,9 +17,16 @@ interface Waiting<T, R> {
 /** What became of one item of a batch. */
 export type ItemResult<R> = { ok: true; value: R } | { ok: false; error: unknown }
 
+export interface BatchingOptions {
+  /** Batches that may run at the same time; default 1. */
+  lanes?: number
+  /** Items that make a further lane worth its while; default 1. */
+  leastShare?: number
+}
+
 /**
  * Joins calls into batches without a timer: what is there goes at once, what arrives while a batch runs forms the
- * next one. At most one batch runs at a time, so their order is the order of arrival.
+ * next one. With one lane their order is the order of arrival; several divide what waits among those that are free.
  *
  * @param maxItems upper bound of one batch.
  * @param run gives one result per item, in order; if it throws, every item of the batch gets that error.
@@ -27,17 +34,28 @@ export type ItemResult<R> = { ok: true; value: R } | { ok: false; error: unknown
 export function batching<T, R>(
   maxItems: number,
   run: (items: T[]) => Promise<ItemResult<R>[]>,
+  { lanes = 1, leastShare = 1 }: BatchingOptions = {},
 ): Batching<T, R> {
   let queue: Waiting<T, R>[] = []
-  let running = false
+  let running = 0
+  /** Whether a lane is open that has no batch yet. */
+  let opening = false
   let idleWaiters: (() => void)[] = []
+
+  function openLaneIfNeeded(): void {
+    if (opening || running === lanes || (running > 0 && queue.length < leastShare)) return
+    opening = true
+    running += 1
+    void drain()
+  }
 
   async function drain(): Promise<void> {
     // One turn of the microtask queue lets callers that became ready together share the first batch.
     await Promise.resolve()
     while (queue.length > 0) {
-      const batch = queue.slice(0, maxItems)
-      queue = queue.slice(maxItems)
+      const batch = nextBatch()
+      opening = false
+      if (queue.length > 0) openLaneIfNeeded()
       try {
         const results = await run(batch.map(({ item }) => item))
         batch.forEach(({ resolve, reject }, index) => {
@@ -50,26 +68,33 @@ export function batching<T, R>(
         for (const { reject } of batch) reject(error)
       }
     }
-    running = false
+    opening = false
+    running -= 1
+    if (running > 0) return
     for (const wake of idleWaiters) wake()
     idleWaiters = []
+  }
+
+  function nextBatch(): Waiting<T, R>[] {
+    const freeLanes = lanes - running + 1
+    const share = Math.max(leastShare, Math.ceil(queue.length / freeLanes))
+    const batch = queue.slice(0, Math.min(share, maxItems))
+    queue = queue.slice(batch.length)
+    return batch
   }
 
   return {
     add(item) {
       return new Promise<R>((resolve, reject) => {
         queue.push({ item, resolve, reject })
-        if (!running) {
-          running = true
-          void drain()
-        }
+        openLaneIfNeeded()
       })
     },
     get waiting() {
       return queue.length
     },
     idle() {
-      if (!running) return Promise.resolve()
+      if (running === 0) return Promise.resolve()
       return new Promise((resolve) => idleWaiters.push(resolve))
     },
   }

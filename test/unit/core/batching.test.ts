@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { batching, type ItemResult } from '../../../src/core/batching.js'
+import { type BatchingOptions, batching, type ItemResult } from '../../../src/core/batching.js'
 
 const same = (items: number[]): ItemResult<number>[] => items.map((value) => ({ ok: true, value }))
 
@@ -44,6 +44,39 @@ describe('batching', () => {
     })
     await Promise.all([1, 2, 3, 4, 5].map((item) => work.add(item)))
     assert.deepEqual(batches, [[1, 2], [3, 4], [5]])
+  })
+
+  it('divides what waits among its lanes', async () => {
+    const batches: number[][] = []
+    const work = batching<number, number>(
+      10,
+      async (items) => {
+        batches.push(items)
+        return same(items)
+      },
+      { lanes: 2, leastShare: 2 },
+    )
+    assert.deepEqual(await Promise.all([1, 2, 3, 4, 5].map((item) => work.add(item))), [1, 2, 3, 4, 5])
+    assert.deepEqual(batches, [
+      [1, 2, 3],
+      [4, 5],
+    ])
+  })
+
+  it('opens no further lane for less than its least share', async () => {
+    const { batches, work, finish } = heldBatching({ lanes: 2, leastShare: 2 })
+    const all = [work.add(1)]
+    await turns()
+    all.push(work.add(2))
+    await turns()
+    assert.deepEqual(batches, [[1]])
+
+    all.push(work.add(3))
+    await turns()
+    assert.deepEqual(batches, [[1], [2, 3]])
+    finish()
+    await Promise.all(all)
+    await work.idle()
   })
 
   it('tells every caller of a batch that failed, and goes on with the next', async () => {
@@ -95,17 +128,21 @@ describe('batching', () => {
 })
 
 /** A batching whose batches end when told. */
-function heldBatching() {
+function heldBatching(options: BatchingOptions = {}) {
   const batches: number[][] = []
-  let finish = (): void => assert.fail('no batch runs')
-  const work = batching<number, number>(10, async (items) => {
+  let held: (() => void)[] = []
+  const run = async (items: number[]) => {
     batches.push(items)
-    await new Promise<void>((resolve) => {
-      finish = resolve
-    })
+    await new Promise<void>((resolve) => held.push(resolve))
     return same(items)
-  })
-  return { batches, work, finish: () => finish() }
+  }
+  const work = batching<number, number>(10, run, options)
+  const finish = () => {
+    assert.notEqual(held.length, 0, 'no batch runs')
+    for (const resolve of held) resolve()
+    held = []
+  }
+  return { batches, work, finish }
 }
 
 /** Lets everything run that waits for nothing but its turn. */
