@@ -11,10 +11,12 @@ import { writeInHalves, writeReduced } from './refused-rows.js'
 
 /** Rows of one statement at most: enough to share the round trip, few enough to keep it short. */
 const MAX_BATCH = 512
-/** With two statements at a time, one is worked on by Postgres while the other waits for the disk, or by a second core. */
+/**
+ * A great many records of one moment are divided among two statements. Jobs that march in step would otherwise keep one
+ * part of the road busy and the others idle; half as many march past each other.
+ */
 const STATEMENTS = 2
-/** Records that are worth a statement of their own beside another. */
-const LEAST_SHARE = 32
+const DIVIDE_FROM = 96
 const FIRST_BACK_OFF_MS = 50
 const LONGEST_BACK_OFF_MS = 1000
 const SETTLED_PATIENCE_MS = 10_000
@@ -28,7 +30,7 @@ export type RecordItem =
 
 export interface Recorder {
   /**
-   * Resolves when the record is durable. Records of one moment share a statement, those of a busy one two.
+   * Resolves when the record is durable. Records of one moment share a statement; a great many share two.
    * @throws RelayError DATABASE_AWAY when Postgres stayed away until the record's deadline.
    */
   write(record: CallRecord): Promise<void>
@@ -74,7 +76,7 @@ export function createRecorder(options: {
       return items.map((item) => results.get(item) ?? { ok: true, value: undefined })
     },
     // What overflows keeps the order in which it came.
-    { lanes: overflow ? 1 : STATEMENTS, leastShare: LEAST_SHARE },
+    { lanes: overflow ? 1 : STATEMENTS, divideFrom: DIVIDE_FROM },
   )
 
   /** While Postgres is away, the overflow takes them; else they are tried again for as long as each has time. */

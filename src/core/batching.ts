@@ -20,13 +20,13 @@ export type ItemResult<R> = { ok: true; value: R } | { ok: false; error: unknown
 export interface BatchingOptions {
   /** Batches that may run at the same time; default 1. */
   lanes?: number
-  /** Items that make a further lane worth its while; default 1. */
-  leastShare?: number
+  /** So many waiting items are divided among the lanes that are free; fewer wait for one. Default 1. */
+  divideFrom?: number
 }
 
 /**
  * Joins calls into batches without a timer: what is there goes at once, what arrives while a batch runs forms the
- * next one. With one lane their order is the order of arrival; several divide what waits among those that are free.
+ * next one. With one lane their order is the order of arrival.
  *
  * @param maxItems upper bound of one batch.
  * @param run gives one result per item, in order; if it throws, every item of the batch gets that error.
@@ -34,7 +34,7 @@ export interface BatchingOptions {
 export function batching<T, R>(
   maxItems: number,
   run: (items: T[]) => Promise<ItemResult<R>[]>,
-  { lanes = 1, leastShare = 1 }: BatchingOptions = {},
+  { lanes = 1, divideFrom = 1 }: BatchingOptions = {},
 ): Batching<T, R> {
   let queue: Waiting<T, R>[] = []
   let running = 0
@@ -42,8 +42,7 @@ export function batching<T, R>(
   let opening = false
   let idleWaiters: (() => void)[] = []
 
-  function openLaneIfNeeded(): void {
-    if (opening || running === lanes || (running > 0 && queue.length < leastShare)) return
+  function openLane(): void {
     opening = true
     running += 1
     void drain()
@@ -54,8 +53,6 @@ export function batching<T, R>(
     await Promise.resolve()
     while (queue.length > 0) {
       const batch = nextBatch()
-      opening = false
-      if (queue.length > 0) openLaneIfNeeded()
       try {
         const results = await run(batch.map(({ item }) => item))
         batch.forEach(({ resolve, reject }, index) => {
@@ -76,10 +73,12 @@ export function batching<T, R>(
   }
 
   function nextBatch(): Waiting<T, R>[] {
-    const freeLanes = lanes - running + 1
-    const share = Math.max(leastShare, Math.ceil(queue.length / freeLanes))
+    opening = false
+    const isDivided = running < lanes && queue.length >= divideFrom
+    const share = isDivided ? Math.ceil(queue.length / (lanes - running + 1)) : queue.length
     const batch = queue.slice(0, Math.min(share, maxItems))
     queue = queue.slice(batch.length)
+    if (isDivided) openLane()
     return batch
   }
 
@@ -87,7 +86,7 @@ export function batching<T, R>(
     add(item) {
       return new Promise<R>((resolve, reject) => {
         queue.push({ item, resolve, reject })
-        openLaneIfNeeded()
+        if (running === 0 || (running < lanes && !opening && queue.length >= divideFrom)) openLane()
       })
     },
     get waiting() {

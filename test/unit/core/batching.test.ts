@@ -54,7 +54,7 @@ describe('batching', () => {
         batches.push(items)
         return same(items)
       },
-      { lanes: 2, leastShare: 2 },
+      { lanes: 2, divideFrom: 2 },
     )
     assert.deepEqual(await Promise.all([1, 2, 3, 4, 5].map((item) => work.add(item))), [1, 2, 3, 4, 5])
     assert.deepEqual(batches, [
@@ -63,8 +63,8 @@ describe('batching', () => {
     ])
   })
 
-  it('opens no further lane for less than its least share', async () => {
-    const { batches, work, finish } = heldBatching({ lanes: 2, leastShare: 2 })
+  it('keeps what is too little to be divided for the lane that runs', async () => {
+    const { batches, work, finish } = heldBatching({ lanes: 2, divideFrom: 2 })
     const all = [work.add(1)]
     await turns()
     all.push(work.add(2))
