@@ -15,8 +15,15 @@ import { waitFor } from '../../helpers/wait-for.js'
 describe('records of one moment', () => {
   it('are written with one statement', async (t) => {
     const { counted, recorder, database } = await recording(t)
-    await Promise.all(Array.from({ length: 200 }, () => recorder.write(recordWith())))
+    await Promise.all(Array.from({ length: 90 }, () => recorder.write(recordWith())))
     assert.equal(counted.statements, 1)
+    assert.deepEqual(await counts(database), { audit: 90, ledger: 90, calls: 90 })
+  })
+
+  it('are divided among two statements where they are a great many', async (t) => {
+    const { counted, recorder, database } = await recording(t)
+    await Promise.all(Array.from({ length: 200 }, () => recorder.write(recordWith())))
+    assert.equal(counted.statements, 2)
     assert.deepEqual(await counts(database), { audit: 200, ledger: 200, calls: 200 })
   })
 
