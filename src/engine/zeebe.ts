@@ -137,25 +137,28 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
   }
 
   const parking = new Parking(tell)
-  let keepsBackOffs: boolean | undefined
+  let keepsBackOffs: Promise<boolean> | undefined
 
-  async function engineKeepsBackOffs(): Promise<boolean> {
-    if (keepsBackOffs !== undefined) return keepsBackOffs
-    const topology = await withTimeLimit(
-      client.topology(),
-      CALL_LIMIT_MS,
-      () => new Error('no answer'),
-    ).catch(() => undefined)
-    if (topology === undefined) return false
-    const version = topology.gatewayVersion
-    keepsBackOffs = isWithoutBackOffFault(version)
-    if (!keepsBackOffs) {
+  /** Asked once, however many jobs fail at the same moment; an engine that does not answer is asked again. */
+  function engineKeepsBackOffs(): Promise<boolean> {
+    keepsBackOffs ??= askForBackOffs().catch(() => {
+      keepsBackOffs = undefined
+      return false
+    })
+    return keepsBackOffs
+  }
+
+  async function askForBackOffs(): Promise<boolean> {
+    const limit = () => new Error('no answer in time')
+    const { gatewayVersion: version } = await withTimeLimit(client.topology(), CALL_LIMIT_MS, limit)
+    const isSound = isWithoutBackOffFault(version)
+    if (!isSound) {
       log.warn(
         'the engine may never hand out a job again that backs off more than once: back-offs that fit in the job timeout are spent in the worker; update Zeebe to 8.5.25, 8.6.13, 8.7 or newer',
         { engine: address, version },
       )
     }
-    return keepsBackOffs
+    return isSound
   }
 
   async function settle(job: Job, settlement: Settlement): Promise<SettleAnswer> {
