@@ -17,11 +17,6 @@ const RELOAD_EVERY_MS = 30_000
 /** Least time between two reloads caused by names that are not known, so that a wrong diagram cannot flood Postgres. */
 const MISS_RELOAD_MS = 500
 
-export interface FoundAdapter {
-  adapter: Adapter
-  connection: LiveConnection
-}
-
 /** All adapters and variables of one moment. */
 interface Snapshot {
   byReference: Map<string, Adapter>

@@ -2,8 +2,9 @@ import { validate as isUuid, v7 as uuidv7 } from 'uuid'
 import { type DriverRegistry, driverOf } from '../brokers/registry.js'
 import { RelayError } from '../core/errors.js'
 import { checkName } from '../core/names.js'
-import { type Database, violatesUnique } from '../db/database.js'
+import type { Database } from '../db/database.js'
 import { AdapterEntity, type AdapterRow, EnvironmentVariableEntity, NotifierEntity } from '../db/entities.js'
+import { unlessNameIsTaken } from '../db/taken-names.js'
 import type { Adapter, NewAdapter } from './adapter.js'
 import { adapterSettingsSchema, envPurpose, resolveAdapter, variableLookup } from './resolve-adapter.js'
 import type { EnvironmentVariable } from './resolve-env.js'
@@ -95,8 +96,8 @@ export function createAdapterStore(
       const key = serializationOf('keySerialization', input.keySerialization ?? 'string')
       const value = serializationOf('valueSerialization', input.valueSerialization ?? 'string')
       parseSerializationSettings(resolved.serialization, { key, value })
-      try {
-        await adapterRows.insert({
+      await unlessNameIsTaken('an adapter', input.name, () =>
+        adapterRows.insert({
           ...draft,
           kind: driver.kind,
           description: input.description ?? '',
@@ -110,15 +111,8 @@ export function createAdapterStore(
           revision: 1,
           developers: [],
           maintainers: [],
-        })
-      } catch (cause) {
-        if (!violatesUnique(cause)) throw cause
-        throw new RelayError(
-          'NAME_TAKEN',
-          `there is an adapter "${input.name}" already: choose another name or delete it first`,
-          { cause },
-        )
-      }
+        }),
+      )
       return await adapter(id)
     },
 

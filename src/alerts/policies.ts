@@ -2,8 +2,9 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { validate as isUuid, v7 as uuidv7 } from 'uuid'
 import { RelayError } from '../core/errors.js'
-import { type Database, violatesUnique } from '../db/database.js'
+import type { Database } from '../db/database.js'
 import { Timestamp } from '../db/row-types.js'
+import { unlessNameIsTaken } from '../db/taken-names.js'
 import {
   type AlertPolicy,
   checkedPolicy,
@@ -93,7 +94,7 @@ export async function createPolicy(database: Queries, settings: PolicySettings):
   const entries = columnsOf(checkedPolicy(settings))
   const values = [uuidv7(), ...entries.map(([, value]) => value)]
   const columns = ['id', ...entries.map(([column]) => column)]
-  const [row] = await unlessNameIsTaken(settings.name, () =>
+  const [row] = await unlessNameIsTaken('an alert policy', settings.name, () =>
     database.query(
       `INSERT INTO alert_policy (${columns.join(', ')}) VALUES (${values.map((_, i) => `$${i + 1}`).join(', ')})
        RETURNING ${SELECTED}`,
@@ -111,7 +112,7 @@ export async function updatePolicy(
 ): Promise<AlertPolicy> {
   const { id, createdAt: _, updatedAt: __, ...known } = await alertPolicy(database, idOrName)
   const entries = columnsOf(checkedPolicy({ ...known, ...changes }))
-  const [row] = await unlessNameIsTaken(changes.name ?? known.name, () =>
+  const [row] = await unlessNameIsTaken('an alert policy', changes.name ?? known.name, () =>
     database.query(
       `UPDATE alert_policy SET ${entries.map(([column], i) => `${column} = $${i + 2}`).join(', ')}, updated_at = now()
        WHERE id = $1 RETURNING ${SELECTED}`,
@@ -147,18 +148,5 @@ function policyOf(row: unknown): AlertPolicy {
     metric: parseMetric(metric),
     operator: parseOperator(operator),
     severity: parseSeverity(severity),
-  }
-}
-
-async function unlessNameIsTaken<T>(name: string, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write()
-  } catch (cause) {
-    if (!violatesUnique(cause)) throw cause
-    throw new RelayError(
-      'NAME_TAKEN',
-      `there is an alert policy "${name}" already: choose another name or delete it first`,
-      { cause },
-    )
   }
 }

@@ -11,8 +11,9 @@ import {
 import { RelayError } from '../../core/errors.js'
 import { type Log, silentLog } from '../../core/log.js'
 import { checkName } from '../../core/names.js'
-import { type Database, violatesUnique } from '../../db/database.js'
+import type { Database } from '../../db/database.js'
 import { NotifierEntity, type NotifierRow } from '../../db/entities.js'
+import { unlessNameIsTaken } from '../../db/taken-names.js'
 import { type Deliver, notifierKind } from './kinds.js'
 
 /** A way for notices to people, by a name that alert policies use. Secrets in its settings are sealed. */
@@ -95,16 +96,7 @@ export function createNotifierStore(
       const sealed = sealSettings(settings, secretPaths, { kind: 'notifier', id }, secrets)
       const row = { id, name, kind, description, settings: sealed, enabled }
       await open(row, silentLog)
-      try {
-        await rows.insert(row)
-      } catch (cause) {
-        if (!violatesUnique(cause)) throw cause
-        throw new RelayError(
-          'NAME_TAKEN',
-          `there is a notifier "${name}" already: choose another name or delete it first`,
-          { cause },
-        )
-      }
+      await unlessNameIsTaken('a notifier', name, () => rows.insert(row))
       return await notifier(id)
     },
 
