@@ -2,7 +2,7 @@
 import { HONOURED_PROPERTIES, REFUSED_PROPERTIES } from '../src/brokers/kafka/properties.js'
 import { kafkaSettingsSchema } from '../src/brokers/kafka/settings-schema.js'
 import { settingFields } from '../src/cli/settings.js'
-import { type Correspondence, comparison, propertyTables, SAME, settingsTable } from './settings-pages.js'
+import { type Correspondence, comparison, ownSections, SAME } from './settings-pages.js'
 
 export const KAFKA_SETTINGS_PAGE = 'docs/kafka-settings.md'
 
@@ -154,18 +154,14 @@ export function kafkaSettingsPage(): string {
     '',
     ...comparison(STATEFUN, fields),
     '',
-    "## From Kafka's Java producer",
-    '',
-    'Given as `properties`, such as `--setting properties.linger.ms=5`. A setting given by its own name wins over the',
-    'property that stands for it.',
-    '',
-    ...propertyTables(HONOURED_PROPERTIES, REFUSED_PROPERTIES),
-    '',
-    '## All settings',
-    '',
-    ...settingsTable(fields),
-    '',
-    'What each means is in [configuration.md](configuration.md#kafka).',
+    ...ownSections({
+      from: "From Kafka's Java producer",
+      example: 'linger.ms=5',
+      honoured: HONOURED_PROPERTIES,
+      refused: REFUSED_PROPERTIES,
+      fields,
+      anchor: 'kafka',
+    }),
     '',
     '## Notes',
     '',

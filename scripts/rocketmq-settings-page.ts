@@ -3,7 +3,7 @@ import { HONOURED_PROPERTIES, REFUSED_PROPERTIES } from '../src/brokers/rocketmq
 import { rocketmqSettingsSchema } from '../src/brokers/rocketmq/settings-schema.js'
 import { settingFields } from '../src/cli/settings.js'
 import { markdownTable } from './doc-pages.js'
-import { type Correspondence, comparison, propertyTables, SAME, settingsTable } from './settings-pages.js'
+import { type Correspondence, comparison, ownSections, SAME } from './settings-pages.js'
 
 export const ROCKETMQ_SETTINGS_PAGE = 'docs/rocketmq-settings.md'
 
@@ -108,18 +108,14 @@ export function rocketmqSettingsPage(): string {
     '',
     ...comparison(JAVA_DEFAULTS, fields),
     '',
-    "## From RocketMQ's Java client",
-    '',
-    'Given as `properties`, such as `--setting properties.sendMsgTimeout=5000`. A setting given by its own name wins over',
-    'the property that stands for it.',
-    '',
-    ...propertyTables(HONOURED_PROPERTIES, REFUSED_PROPERTIES),
-    '',
-    '## All settings',
-    '',
-    ...settingsTable(fields),
-    '',
-    'What each means is in [configuration.md](configuration.md#rocketmq).',
+    ...ownSections({
+      from: "From RocketMQ's Java client",
+      example: 'sendMsgTimeout=5000',
+      honoured: HONOURED_PROPERTIES,
+      refused: REFUSED_PROPERTIES,
+      fields,
+      anchor: 'rocketmq',
+    }),
     '',
     '## What the protocols can do',
     '',

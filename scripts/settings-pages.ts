@@ -34,8 +34,36 @@ function defaultOf(path: string | null, fields: ReadonlyMap<string, SettingField
   return field.default === undefined ? '' : code(field.default)
 }
 
+/** The sections on `properties`, by their names at a Java client, and on all settings. */
+export function ownSections(page: {
+  /** Heading of the first, such as "From Kafka's Java producer". */
+  from: string
+  /** A property and its value, as for `--setting`. */
+  example: string
+  honoured: Readonly<Record<string, HonouredProperty>>
+  refused: RefusedProperties
+  fields: ReadonlyMap<string, SettingField>
+  /** Where docs/configuration.md explains them. */
+  anchor: string
+}): string[] {
+  return [
+    `## ${page.from}`,
+    '',
+    `Given as \`properties\`, such as \`--setting properties.${page.example}\`. A setting given by its own name wins over`,
+    'the property that stands for it.',
+    '',
+    ...propertyTables(page.honoured, page.refused),
+    '',
+    '## All settings',
+    '',
+    ...settingsTable(page.fields),
+    '',
+    `What each means is in [configuration.md](configuration.md#${page.anchor}).`,
+  ]
+}
+
 /** The properties of a Java client that are honoured, then those that are not. */
-export function propertyTables(
+function propertyTables(
   honoured: Readonly<Record<string, HonouredProperty>>,
   refused: RefusedProperties,
 ): string[] {
@@ -62,7 +90,7 @@ export function propertyTables(
   ]
 }
 
-export function settingsTable(fields: ReadonlyMap<string, SettingField>): string[] {
+function settingsTable(fields: ReadonlyMap<string, SettingField>): string[] {
   return markdownTable(
     ['setting', 'title', 'unit', 'default'],
     [...fields.values()].map(({ path, title, unit = '', default: value }) => [
