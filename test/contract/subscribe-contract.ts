@@ -310,8 +310,9 @@ function describePositions(broker: SubscribingBroker): void {
     assert.deepEqual(latest.messages.map(textOf), ['new'])
   })
 
-  const onExactTimes = broker.findsNearestTime ? test.skip : test
-  onExactTimes('begins at the first message of a time where the group has no offset', async (t) => {
+  const skip =
+    broker.findsNearestTime && 'the broker may begin at the message before, which is nearer to the time'
+  test('begins at the first message of a time where the group has no offset', { skip }, async (t) => {
     const topic = await broker.newTopic()
     await broker.publish(topic, ['old'], 'one-queue')
     const between = Date.now() + 20

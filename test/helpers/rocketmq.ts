@@ -6,8 +6,10 @@ import RemotingCommand from 'ali-ons/lib/protocol/command/remoting_command.js'
 import { type MessageView, SimpleConsumer } from 'rocketmq-client-nodejs'
 import type { BrokerConnection } from '../../src/brokers/broker.js'
 import { createRocketmqDriver } from '../../src/brokers/rocketmq/driver.js'
+import { messageOf } from '../../src/core/errors.js'
 import { type Log, silentLog } from '../../src/core/log.js'
 import type { Subscribe } from './consuming.js'
+import { waitFor } from './wait-for.js'
 
 export interface ReadMessage {
   queueId: number
@@ -255,13 +257,17 @@ async function withClient<T>(
 
 /** Tries again until `attempt` succeeds; a broker shows what it was told only after a while. */
 async function until<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-  const giveUpAt = performance.now() + READ_LIMIT_MS
-  for (;;) {
+  let cause: unknown
+  const look = async () => {
     try {
-      return await attempt()
-    } catch (cause) {
-      if (performance.now() > giveUpAt) throw new Error(`waited in vain for ${what}`, { cause })
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      return { value: await attempt() }
+    } catch (error) {
+      cause = error
+      return undefined
     }
   }
+  const found = await waitFor(what, look, READ_LIMIT_MS).catch((error: unknown) => {
+    throw new Error(messageOf(error), { cause })
+  })
+  return found.value
 }

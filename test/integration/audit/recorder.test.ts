@@ -4,12 +4,10 @@ import pg from 'pg'
 import { createRecorder, type Recorder } from '../../../src/audit/recorder.js'
 import { RelayError } from '../../../src/core/errors.js'
 import { silentLog } from '../../../src/core/log.js'
-import { type Database, openDatabase } from '../../../src/db/database.js'
-import { migrate } from '../../../src/db/migrate.js'
-import { ensureAuditPartitions } from '../../../src/db/partitions.js'
+import type { Database } from '../../../src/db/database.js'
 import { recordWith } from '../../helpers/call-record.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
-import { ownPostgres } from '../../helpers/own-postgres.js'
+import { ownDatabase, recordCounts, writeWhileKilled } from '../../helpers/recording.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 describe('records of one moment', () => {
@@ -17,14 +15,14 @@ describe('records of one moment', () => {
     const { counted, recorder, database } = await recording(t)
     await Promise.all(Array.from({ length: 90 }, () => recorder.write(recordWith())))
     assert.equal(counted.statements, 1)
-    assert.deepEqual(await counts(database), { audit: 90, ledger: 90, calls: 90 })
+    assert.deepEqual(await recordCounts(database), { audit: 90, ledger: 90, calls: 90 })
   })
 
   it('are divided among two statements where they are a great many', async (t) => {
     const { counted, recorder, database } = await recording(t)
     await Promise.all(Array.from({ length: 200 }, () => recorder.write(recordWith())))
     assert.equal(counted.statements, 2)
-    assert.deepEqual(await counts(database), { audit: 200, ledger: 200, calls: 200 })
+    assert.deepEqual(await recordCounts(database), { audit: 200, ledger: 200, calls: 200 })
   })
 
   it('are written when the promise says so, whole', async (t) => {
@@ -45,9 +43,9 @@ describe('records of one moment', () => {
   it('go to the counters alone where the audit switch is off, and nowhere else where that of the SLA is', async (t) => {
     const { recorder, database } = await recording(t)
     await recorder.write(recordWith({ audit: null }))
-    assert.deepEqual(await counts(database), { audit: 0, ledger: 1, calls: 1 })
+    assert.deepEqual(await recordCounts(database), { audit: 0, ledger: 1, calls: 1 })
     await recorder.write(recordWith({ sample: null }))
-    assert.deepEqual(await counts(database), { audit: 1, ledger: 2, calls: 1 })
+    assert.deepEqual(await recordCounts(database), { audit: 1, ledger: 2, calls: 1 })
   })
 
   it('add up in the counters of their minute', async (t) => {
@@ -72,7 +70,7 @@ describe('a value that Postgres refuses', () => {
     )
     await Promise.all(records.map((record) => recorder.write(record)))
 
-    assert.deepEqual(await counts(database), { audit: 100, ledger: 100, calls: 99 })
+    assert.deepEqual(await recordCounts(database), { audit: 100, ledger: 100, calls: 99 })
     const bare = await database.query('SELECT request_id, status FROM sys_audit_log WHERE request IS NULL')
     assert.deepEqual(bare, [{ request_id: records[37]?.audit?.requestId, status: 'published' }])
   })
@@ -80,7 +78,7 @@ describe('a value that Postgres refuses', () => {
   it('in the counters keeps neither the audit row nor the receipt from being written', async (t) => {
     const { recorder, database } = await recording(t)
     await recorder.write(recordWith({ sample: { adapterId: 'no uuid' } }))
-    assert.deepEqual(await counts(database), { audit: 1, ledger: 1, calls: 0 })
+    assert.deepEqual(await recordCounts(database), { audit: 1, ledger: 1, calls: 0 })
   })
 
   it('in the ledger fails its own call alone, as a fault of this program', async (t) => {
@@ -95,7 +93,7 @@ describe('a value that Postgres refuses', () => {
     assert.deepEqual([first?.status, refused?.status, last?.status], ['fulfilled', 'rejected', 'fulfilled'])
     assert.ok(refused?.status === 'rejected' && refused.reason instanceof RelayError)
     assert.equal(refused.reason.code, 'INTERNAL')
-    assert.equal((await counts(database)).audit, 2)
+    assert.equal((await recordCounts(database)).audit, 2)
   })
 
   it('because it is too long for an index is found too', async (t) => {
@@ -107,7 +105,7 @@ describe('a value that Postgres refuses', () => {
       recorder.write(recordWith()),
     ])
     assert.deepEqual([written[0]?.status, written[2]?.status], ['fulfilled', 'fulfilled'])
-    assert.ok((await counts(database)).audit >= 2)
+    assert.ok((await recordCounts(database)).audit >= 2)
   })
 })
 
@@ -151,7 +149,7 @@ describe('workers that write at the same time', () => {
         ),
       )
     }
-    assert.deepEqual(await counts(database), { audit: 15 * 3 * 60, ledger: 60, calls: 15 * 3 * 60 })
+    assert.deepEqual(await recordCounts(database), { audit: 15 * 3 * 60, ledger: 60, calls: 15 * 3 * 60 })
     const [{ deadlocks } = { deadlocks: -1 }] = await database.query<{ deadlocks: number }>(
       'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()',
     )
@@ -180,7 +178,7 @@ describe('workers that write at the same time', () => {
     await other.query('COMMIT')
     await other.end()
     await written
-    assert.deepEqual(await counts(database), { audit: 2, ledger: 2, calls: 2 })
+    assert.deepEqual(await recordCounts(database), { audit: 2, ledger: 2, calls: 2 })
   })
 })
 
@@ -190,7 +188,7 @@ describe('a day without partition', () => {
     await recorder.write(recordWith())
     await dropPartitions(database)
     await Promise.all([1, 2, 3].map(() => recorder.write(recordWith())))
-    assert.equal((await counts(database)).audit, 3)
+    assert.equal((await recordCounts(database)).audit, 3)
   })
 
   it('gets one though several workers find it missing at the same moment', async (t) => {
@@ -200,7 +198,7 @@ describe('a day without partition', () => {
     )
     await dropPartitions(database)
     await Promise.all(recorders.map((recorder) => recorder.write(recordWith())))
-    assert.equal((await counts(database)).audit, 4)
+    assert.equal((await recordCounts(database)).audit, 4)
   })
 })
 
@@ -236,20 +234,11 @@ describe('while Postgres is away', () => {
   it('records wait, and all are written exactly once when it is back', async (t) => {
     const { server, database } = await ownDatabase(t)
     const recorder = recorderOn(database)
-    const writes: Promise<void>[] = []
-    const writeSome = () => {
-      for (let at = 0; at < 50; at += 1) writes.push(recorder.write(recordWith()))
-    }
-    writeSome()
-    await writes[0]
-    const writing = setInterval(writeSome, 5)
-    await server.kill()
-    clearInterval(writing)
-    writeSome()
+    const writes = await writeWhileKilled(recorder, server)
     await server.restart()
     await Promise.all(writes)
     const written = { audit: writes.length, ledger: writes.length, calls: writes.length }
-    assert.deepEqual(await counts(database), written)
+    assert.deepEqual(await recordCounts(database), written)
   })
 
   it('a record is given up once its deadline has passed', async (t) => {
@@ -276,7 +265,7 @@ describe('a statement whose answer is lost', () => {
     const { recorder, database, counted } = await recording(t)
     counted.loseAnswers = 1
     await Promise.all([1, 2, 3].map(() => recorder.write(recordWith())))
-    assert.deepEqual(await counts(database), { audit: 3, ledger: 3, calls: 3 })
+    assert.deepEqual(await recordCounts(database), { audit: 3, ledger: 3, calls: 3 })
   })
 
   it('of a failed try is not carried out twice though an earlier receipt is kept', async (t) => {
@@ -284,7 +273,7 @@ describe('a statement whose answer is lost', () => {
     await recorder.write(recordWith({ ledger: { jobKey: '7' } }))
     counted.loseAnswers = 1
     await recorder.write(recordWith({ ledger: { jobKey: '7', receipt: null, attempts: 2 } }))
-    assert.deepEqual(await counts(database), { audit: 2, ledger: 1, calls: 2 })
+    assert.deepEqual(await recordCounts(database), { audit: 2, ledger: 1, calls: 2 })
   })
 
   it('of a statement that was not carried out is written though another worker noted the same attempt', async (t) => {
@@ -321,31 +310,9 @@ function recorderOn(database: Database, { worker = 'worker-1' } = {}): Recorder 
   return createRecorder({ database, engineName: 'engine-a', worker, log: silentLog })
 }
 
-async function counts(database: Database) {
-  const [row] = await database.query<{ audit: number; ledger: number; calls: number }>(
-    `SELECT (SELECT count(*)::int FROM sys_audit_log) AS audit, (SELECT count(*)::int FROM publish_ledger) AS ledger,
-       (SELECT coalesce(sum(calls), 0)::int FROM sla_counter) AS calls`,
-  )
-  return row ?? assert.fail()
-}
-
 async function dropPartitions(database: Database): Promise<void> {
   const rows = await database.query<{ name: string }>(
     `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'sys_audit_log'::regclass`,
   )
   for (const { name } of rows) await database.query(`DROP TABLE ${name}`)
-}
-
-/** A Postgres of the test's own with the whole schema, and a pool on it. */
-async function ownDatabase(t: TestContext) {
-  const server = await ownPostgres()
-  let database: Database | undefined
-  t.after(async () => {
-    await database?.close()
-    await server.stop()
-  })
-  database = await openDatabase({ url: server.url, poolSize: 4, timeoutMs: 5000 }, silentLog)
-  await migrate(database, silentLog)
-  await ensureAuditPartitions(database)
-  return { server, database }
 }

@@ -11,15 +11,13 @@ import { SpoolFiles } from '../../../src/audit/spool/spool-files.js'
 import { spooledText } from '../../../src/audit/spool/spooled-record.js'
 import { RelayError } from '../../../src/core/errors.js'
 import { silentLog } from '../../../src/core/log.js'
-import { type Database, openDatabase } from '../../../src/db/database.js'
-import { migrate } from '../../../src/db/migrate.js'
-import { ensureAuditPartitions } from '../../../src/db/partitions.js'
+import type { Database } from '../../../src/db/database.js'
 import { createLedger } from '../../../src/publish/ledger.js'
 import { spooledLedger } from '../../../src/publish/spooled-ledger.js'
 import { recordWith } from '../../helpers/call-record.js'
 import { jobWith } from '../../helpers/job.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
-import { ownPostgres } from '../../helpers/own-postgres.js'
+import { ownDatabase, recordCounts, writeWhileKilled } from '../../helpers/recording.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 const HOUR_MS = 3_600_000
@@ -46,7 +44,7 @@ describe('records that come while Postgres is away', () => {
       rows.slice(1).map(({ request_id }) => request_id),
       [...spooled, later].map(({ audit }) => audit?.requestId),
     )
-    assert.deepEqual(await counts(database), { audit: 42, ledger: 42, calls: 42 })
+    assert.deepEqual(await recordCounts(database), { audit: 42, ledger: 42, calls: 42 })
   })
 
   it('find the spool empty in the end though new ones never cease', async (t) => {
@@ -68,7 +66,7 @@ describe('records that come while Postgres is away', () => {
     })
     await Promise.all(writers)
     await untilEmpty(spool)
-    assert.deepEqual(await counts(database), { audit: written, ledger: written, calls: written })
+    assert.deepEqual(await recordCounts(database), { audit: written, ledger: written, calls: written })
   })
 
   it('are written once though the answers of statements are lost, of the first and of a replay', async (t) => {
@@ -78,7 +76,7 @@ describe('records that come while Postgres is away', () => {
     await Promise.all(Array.from({ length: 30 }, () => recorder.write(recordWith())))
     await untilEmpty(spool)
     assert.deepEqual(gate.loseAnswers, [])
-    assert.deepEqual(await counts(database), { audit: 30, ledger: 30, calls: 30 })
+    assert.deepEqual(await recordCounts(database), { audit: 30, ledger: 30, calls: 30 })
   })
 
   it('are written once by the next process of the worker, wherever the first was cut off', async (t) => {
@@ -95,7 +93,7 @@ describe('records that come while Postgres is away', () => {
     gate.isAway = false
     const second = await start()
     await untilEmpty(second.spool)
-    assert.deepEqual(await counts(database), { audit: 30, ledger: 30, calls: 30 })
+    assert.deepEqual(await recordCounts(database), { audit: 30, ledger: 30, calls: 30 })
   })
 
   it('count in the minute and on the day they came, which may have no partition any more', async (t) => {
@@ -127,7 +125,7 @@ describe('records that come while Postgres is away', () => {
     for (const record of [...records, lost]) await recorder.write(record)
     gate.isAway = false
     await untilEmpty(spool)
-    assert.deepEqual(await counts(database), { audit: 20, ledger: 20, calls: 19 })
+    assert.deepEqual(await recordCounts(database), { audit: 20, ledger: 20, calls: 19 })
     const bare = await database.query('SELECT request_id FROM sys_audit_log WHERE request IS NULL')
     assert.deepEqual(bare, [{ request_id: records[7]?.audit?.requestId }])
     const aside = (await readdir(path.join(folder, 'worker-1'))).filter((name) => name.startsWith('aside-'))
@@ -147,29 +145,19 @@ describe('records that come while Postgres is away', () => {
   })
 
   it('survive a server that is really killed', async (t) => {
-    const server = await ownPostgres()
-    t.after(() => server.stop())
-    const own = await openDatabase({ url: server.url, poolSize: 4, timeoutMs: 5000 }, silentLog)
-    t.after(() => own.close())
-    await migrate(own, silentLog)
-    await ensureAuditPartitions(own)
+    const { server, database: own } = await ownDatabase(t)
     const { start } = await spooling(t, own)
     const { recorder, spool } = await start()
-    const writes: Promise<void>[] = []
-    const writeSome = () => {
-      for (let n = 0; n < 50; n += 1) writes.push(recorder.write(recordWith()))
-    }
-    writeSome()
-    await writes[0]
-    const writing = setInterval(writeSome, 5)
-    await server.kill()
-    clearInterval(writing)
-    writeSome()
+    const writes = await writeWhileKilled(recorder, server)
     // Without Postgres.
     await Promise.all(writes)
     await server.restart()
     await untilEmpty(spool)
-    assert.deepEqual(await counts(own), { audit: writes.length, ledger: writes.length, calls: writes.length })
+    assert.deepEqual(await recordCounts(own), {
+      audit: writes.length,
+      ledger: writes.length,
+      calls: writes.length,
+    })
   })
 })
 
@@ -212,7 +200,7 @@ describe('a job', () => {
     await recorder.write(recordWith())
     gate.isAway = false
     await untilEmpty(spool)
-    assert.equal((await counts(database)).audit, 3)
+    assert.equal((await recordCounts(database)).audit, 3)
     assert.equal((await ledger.find(jobWith())).attempts, 0)
   })
 })
@@ -305,12 +293,4 @@ function ledgerOf(job: ReturnType<typeof jobWith>): Partial<NonNullable<CallReco
 
 async function untilEmpty(spool: { state(): { bytes: number } }): Promise<void> {
   await waitFor('the spool to be empty', () => spool.state().bytes === 0)
-}
-
-async function counts(database: Database) {
-  const [row] = await database.query<{ audit: number; ledger: number; calls: number }>(
-    `SELECT (SELECT count(*)::int FROM sys_audit_log) AS audit, (SELECT count(*)::int FROM publish_ledger) AS ledger,
-       (SELECT coalesce(sum(calls), 0)::int FROM sla_counter) AS calls`,
-  )
-  return row ?? assert.fail()
 }

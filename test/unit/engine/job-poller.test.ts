@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { silentLog } from '../../../src/core/log.js'
 import type { Job } from '../../../src/engine/engine.js'
 import { backOffMs, JobPoller, type PollerOptions } from '../../../src/engine/job-poller.js'
@@ -153,7 +154,8 @@ describe('stopping', () => {
     })
     engine.backlog('a', 1)
     await waitFor('the job to be given back', () => engine.givenBack.length === 1)
-    await new Promise((resolve) => setTimeout(resolve, 2 * LONG_POLL_MS))
+    await waitFor('its polls to be over', () => engine.openPolls === 0)
+    await nextTurn()
     assert.equal(stopped, false, 'it did not wait for the give-back')
     givenBack()
     assert.equal(await stopping, 0)
@@ -214,6 +216,7 @@ function createEngine(t: TestContext, options: EngineOptions) {
   const givenBack: Job[] = []
   const lateArrivals: (() => void)[] = []
   let pollCount = 0
+  let openPolls = 0
   let mostInHand = 0
 
   const take = (type: string, count: number): Job[] => {
@@ -222,8 +225,15 @@ function createEngine(t: TestContext, options: EngineOptions) {
     return Array.from({ length: there }, () => jobWith({ type }))
   }
 
-  const poll: PollerOptions['poll'] = async (type, maxJobs, onJobs) => {
+  const poll: PollerOptions['poll'] = async (...given) => {
     pollCount += 1
+    openPolls += 1
+    await longPoll(...given).finally(() => {
+      openPolls -= 1
+    })
+  }
+
+  const longPoll: PollerOptions['poll'] = async (type, maxJobs, onJobs) => {
     if (options.failTypes?.includes(type)) throw new Error('down')
     if (pollCount <= (options.failPolls ?? 0)) {
       onJobs(take(type, options.beforeFailing ?? 0))
@@ -286,6 +296,9 @@ function createEngine(t: TestContext, options: EngineOptions) {
     finish,
     get pollCount() {
       return pollCount
+    },
+    get openPolls() {
+      return openPolls
     },
     get mostInHand() {
       return mostInHand
