@@ -10,6 +10,7 @@ import { CreateSpoolPosition1763700000010 } from './1763700000010-create-spool-p
 import { CreateNotifier1763700000011 } from './1763700000011-create-notifier.js'
 import { CreateSlaTotals1763700000020 } from './1763700000020-create-sla-totals.js'
 import { CreateSettledMark1763700000021 } from './1763700000021-create-settled-mark.js'
+import { CreateTrigger1763700000022 } from './1763700000022-create-trigger.js'
 
 /**
  * All migrations, oldest first. Only append: a released one is never edited. An index added to the audit log once that
@@ -29,4 +30,5 @@ export const MIGRATIONS = [
   CreateNotifier1763700000011,
   CreateSlaTotals1763700000020,
   CreateSettledMark1763700000021,
+  CreateTrigger1763700000022,
 ]

@@ -111,6 +111,37 @@ CREATE TABLE alert_silence (
   CONSTRAINT alert_silence_policy_id_fkey FOREIGN KEY (policy_id) REFERENCES alert_policy(id) ON DELETE CASCADE
 );
 
+CREATE TABLE dead_letter (
+  id uuid NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  trigger_id uuid NOT NULL,
+  trigger_name text NOT NULL,
+  adapter_id uuid NOT NULL,
+  adapter_name text NOT NULL,
+  request_id text NOT NULL,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  broker text,
+  queue_offset bigint NOT NULL,
+  message_id text NOT NULL,
+  message_at timestamp with time zone NOT NULL,
+  key bytea,
+  value bytea,
+  headers jsonb NOT NULL,
+  tag text,
+  keys text[],
+  message_group text,
+  attempts integer NOT NULL,
+  stage text NOT NULL,
+  error_code text NOT NULL,
+  error_text text NOT NULL,
+  state text NOT NULL DEFAULT 'waiting'::text,
+  resolved_at timestamp with time zone,
+  resolved_by text,
+  CONSTRAINT dead_letter_pkey PRIMARY KEY (id),
+  CONSTRAINT dead_letter_trigger_id_message_id_message_at_key UNIQUE (trigger_id, message_id, message_at)
+);
+
 CREATE TABLE environment_variable (
   name text NOT NULL,
   value text NOT NULL,
@@ -283,6 +314,51 @@ CREATE TABLE sys_audit_log (
   CONSTRAINT sys_audit_log_pkey PRIMARY KEY (at, id)
 ) PARTITION BY RANGE (at);
 
+CREATE TABLE trigger (
+  id uuid NOT NULL,
+  name text NOT NULL,
+  description text NOT NULL DEFAULT ''::text,
+  adapter_id uuid NOT NULL,
+  topics text[] NOT NULL DEFAULT '{}'::text[],
+  topic_pattern text,
+  filter jsonb,
+  group_id text NOT NULL,
+  message_order text NOT NULL,
+  concurrency integer,
+  action jsonb NOT NULL,
+  activation_condition text,
+  variables text,
+  acknowledge text NOT NULL,
+  completion_timeout_ms integer,
+  initial_offset text NOT NULL,
+  on_undeserializable text NOT NULL,
+  max_attempts integer NOT NULL,
+  retry_back_off_ms integer NOT NULL,
+  retry_back_off_max_ms integer NOT NULL,
+  dead_letter_adapter_id uuid,
+  dead_letter_topic text,
+  state text NOT NULL,
+  pending_moves jsonb NOT NULL DEFAULT '[]'::jsonb,
+  managed boolean NOT NULL DEFAULT false,
+  revision integer NOT NULL DEFAULT 1,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT trigger_adapter_id_fkey FOREIGN KEY (adapter_id) REFERENCES adapter(id),
+  CONSTRAINT trigger_dead_letter_adapter_id_fkey FOREIGN KEY (dead_letter_adapter_id) REFERENCES adapter(id),
+  CONSTRAINT trigger_name_key UNIQUE (name),
+  CONSTRAINT trigger_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE trigger_ledger (
+  trigger_id uuid NOT NULL,
+  message_id text NOT NULL,
+  message_at timestamp with time zone NOT NULL,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT trigger_ledger_pkey PRIMARY KEY (trigger_id, message_id)
+);
+
 CREATE TABLE worker_state (
   worker text NOT NULL,
   engine text NOT NULL,
@@ -298,6 +374,8 @@ CREATE TABLE worker_state (
 
 CREATE INDEX alert_notice_due ON public.alert_notice USING btree (due_at) WHERE (status = 'waiting'::text);
 CREATE INDEX alert_policy_id ON public.alert USING btree (policy_id);
+CREATE INDEX dead_letter_at ON public.dead_letter USING btree (at, id);
+CREATE INDEX dead_letter_waiting ON public.dead_letter USING btree (trigger_id) WHERE (state = 'waiting'::text);
 CREATE INDEX publish_ledger_at ON public.publish_ledger USING btree (at);
 CREATE INDEX settled_mark_at ON public.settled_mark USING btree (at);
 CREATE INDEX sla_day_starts_at ON public.sla_day USING btree (starts_at);
@@ -310,6 +388,8 @@ CREATE INDEX sys_audit_log_facets ON ONLY public.sys_audit_log USING gin (sys_au
 CREATE INDEX sys_audit_log_job_key ON ONLY public.sys_audit_log USING btree (job_key);
 CREATE INDEX sys_audit_log_process_instance ON ONLY public.sys_audit_log USING btree (process_instance_key);
 CREATE INDEX sys_audit_log_request_id ON ONLY public.sys_audit_log USING btree (request_id);
+CREATE INDEX trigger_adapter ON public.trigger USING btree (adapter_id);
+CREATE INDEX trigger_ledger_at ON public.trigger_ledger USING btree (at);
 CREATE UNIQUE INDEX alert_open ON public.alert USING btree (policy_id, subject) WHERE (state <> 'resolved'::text);
 
 CREATE OR REPLACE FUNCTION public.bpmn_relay_notify_change()
@@ -335,3 +415,4 @@ AS $function$
 
 CREATE TRIGGER adapter_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.adapter FOR EACH STATEMENT EXECUTE FUNCTION bpmn_relay_notify_change();
 CREATE TRIGGER environment_variable_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.environment_variable FOR EACH STATEMENT EXECUTE FUNCTION bpmn_relay_notify_change();
+CREATE TRIGGER trigger_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.trigger FOR EACH STATEMENT EXECUTE FUNCTION bpmn_relay_notify_change();

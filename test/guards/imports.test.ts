@@ -55,18 +55,25 @@ const LAYERS: Record<string, string[]> = {
   'src/audit': ['src/core', 'src/db', 'src/sla'],
   'src/adapters': ['src/core', 'src/db', 'src/brokers'],
   'src/alerts': ['src/core', 'src/db', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
-  'src/admin': ['src/core', 'src/db', 'src/brokers', 'src/audit', 'src/adapters', 'src/alerts'],
+  'src/trigger': [
+    ...['src/core', 'src/db', 'src/engine', 'src/brokers'],
+    ...['src/sla', 'src/audit', 'src/adapters'],
+  ],
+  'src/admin': [
+    ...['src/core', 'src/db', 'src/brokers', 'src/audit', 'src/adapters', 'src/alerts'],
+    'src/trigger',
+  ],
   'src/publish': [
     ...['src/core', 'src/db', 'src/engine', 'src/brokers'],
     ...['src/sla', 'src/audit', 'src/adapters'],
   ],
   'src/http': [
     ...['src/core', 'src/db', 'src/engine', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
-    ...['src/publish', 'src/admin', 'src/alerts'],
+    ...['src/publish', 'src/trigger', 'src/admin', 'src/alerts'],
   ],
   'src/service.ts': [
     ...['src/core', 'src/db', 'src/engine', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
-    ...['src/publish', 'src/alerts', 'src/http'],
+    ...['src/publish', 'src/trigger', 'src/alerts', 'src/http'],
   ],
   'src/demo': [
     ...['src/core', 'src/stack', 'src/engine', 'src/sla', 'src/audit', 'src/adapters'],
@@ -74,7 +81,7 @@ const LAYERS: Record<string, string[]> = {
   ],
   'src/cli': [
     ...['src/core', 'src/stack', 'src/db', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
-    ...['src/admin', 'src/alerts', 'src/service.ts', 'src/demo'],
+    ...['src/trigger', 'src/admin', 'src/alerts', 'src/service.ts', 'src/demo'],
   ],
   'src/main.ts': ['src/cli'],
 }
