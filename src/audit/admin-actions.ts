@@ -1,5 +1,6 @@
 import type { Database } from '../db/database.js'
 import { ensureAuditPartitions, isMissingPartition } from '../db/partitions.js'
+import { storable } from '../db/storable.js'
 import type { AuditRow } from './call-record.js'
 
 /** What a person did through an adapter: a row of `sys_audit_log` with source `admin`. */
@@ -36,9 +37,8 @@ FROM jsonb_to_recordset($1::jsonb) AS action(
 /** Resolves when all are durable: as one statement, all or none. @throws RelayError DATABASE_AWAY */
 export async function recordAdminActions(database: Database, actions: readonly AdminAction[]): Promise<void> {
   if (actions.length === 0) return
-  // Neither NUL nor half a surrogate pair can be stored.
   const rows = JSON.stringify(actions, (_, value: unknown) =>
-    typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\ufffd') : value,
+    typeof value === 'string' ? storable(value) : value,
   )
   try {
     await database.query(INSERT, [rows])

@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from 'commander'
 import type { HeaderValue } from '../brokers/broker.js'
+import { textOrBase64 } from '../core/base64.js'
 import { objectOf } from '../core/json.js'
-import { type ShownMessage, textOrBase64 } from './shown-message.js'
+import type { ShownMessage } from './shown-message.js'
 
 /** Bytes of a message as they are printed. */
 export type MessageFormat = (message: ShownMessage) => Buffer

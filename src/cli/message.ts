@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { MessageRecord } from '../brokers/operator.js'
+import { textOrBase64 } from '../core/base64.js'
 import { parseMoment, wholeNumber } from './arguments.js'
 import { withAdapterAdmin } from './context.js'
-import { textOrBase64 } from './shown-message.js'
 
 const ADAPTER = ['--adapter <name>', 'the adapter to go through, by name or id'] as const
 const TOPIC = ['--topic <topic>', 'which it was published to'] as const

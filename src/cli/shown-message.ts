@@ -1,6 +1,7 @@
 import type { Adapter } from '../adapters/adapter.js'
 import { DROPPED, type Serializers, type Side } from '../adapters/serialization/serializer.js'
 import type { ConsumedMessage } from '../brokers/operator.js'
+import { textOrBase64 } from '../core/base64.js'
 import { type ErrorCode, RelayError } from '../core/errors.js'
 import { onOneLine, textOfJson } from './value-text.js'
 
@@ -77,15 +78,9 @@ export function showDeserialized(
   }
 }
 
-/** Text where the bytes are text, else as tasks give bytes. */
 function raw(bytes: Buffer | null): Shown | null {
   if (bytes === null) return null
   return { text: bytes, json: JSON.stringify(textOrBase64(bytes)), size: bytes.length }
-}
-
-export function textOrBase64(bytes: Buffer): string | { base64: string } {
-  const text = bytes.toString()
-  return Buffer.from(text).equals(bytes) ? text : { base64: bytes.toString('base64') }
 }
 
 function base64(bytes: Buffer): Shown {

@@ -3,3 +3,9 @@ export function decodeBase64(text: string): Buffer | undefined {
   if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(text)) return undefined
   return text.replace(/=+$/, '').length % 4 === 1 ? undefined : Buffer.from(text, 'base64')
 }
+
+/** Text where the bytes are UTF-8, else as tasks give bytes. */
+export function textOrBase64(bytes: Buffer): string | { base64: string } {
+  const text = bytes.toString()
+  return Buffer.from(text).equals(bytes) ? text : { base64: bytes.toString('base64') }
+}

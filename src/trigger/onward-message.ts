@@ -1,0 +1,91 @@
+import type { HeaderValue, OutboundMessage } from '../brokers/broker.js'
+import type { RegisteredDriver } from '../brokers/registry.js'
+import type { InboundMessage } from '../brokers/subscription.js'
+
+/** Of the broker a message is passed on to. */
+type Inputs = RegisteredDriver['inputs']
+
+export interface Onward {
+  topic: string
+  requestId: string
+  /** Besides those the message has, and before them. */
+  headers?: Record<string, string>
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what properties of RocketMQ cannot hold.
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/
+/** What separates keys. */
+const WHITE_SPACE = /\s/
+
+/**
+ * The message to publish so that a received one goes on: the same bytes, and of all that it has beside them whatever
+ * the other broker knows too. What that does not know goes along as a header: `x-message-key`, `x-message-keys`,
+ * `x-message-tag`, `x-message-group`, `x-message-timestamp`. From RocketMQ to Kafka the message group, or else the
+ * keys, become the key, by which messages keep their order; from Kafka to RocketMQ the key becomes the keys.
+ */
+export function onwardMessage(message: InboundMessage, onward: Onward, inputs: Inputs): OutboundMessage {
+  const { topic, requestId, headers: own } = onward
+  const { fields, leftOver } = inputs.includes('key') ? withKey(message) : withKeys(message)
+  const headers = { ...leftOver, ...message.headers, ...own, 'x-request-id': requestId }
+  return {
+    ...{ topic, requestId, value: message.value },
+    ...fields,
+    headers: inputs.includes('headers') ? headers : propertiesOf(headers),
+  }
+}
+
+type Fields = Pick<OutboundMessage, 'key' | 'timestamp' | 'keys' | 'tag' | 'messageGroup'>
+
+interface Divided {
+  fields: Fields
+  leftOver: Record<string, HeaderValue>
+}
+
+/** As Kafka has messages. */
+function withKey({ key, keys, tag, messageGroup, timestamp }: InboundMessage): Divided {
+  const joined = keys?.join(' ')
+  const text = messageGroup ?? joined
+  return {
+    // Kafka gives a message without a time that of its arrival.
+    fields: {
+      key: key ?? (text === undefined ? null : Buffer.from(text)),
+      ...(timestamp >= 0 && { timestamp }),
+    },
+    leftOver: {
+      ...(tag !== undefined && { 'x-message-tag': tag }),
+      ...(joined !== undefined && { 'x-message-keys': joined }),
+      ...(messageGroup !== undefined && { 'x-message-group': messageGroup }),
+    },
+  }
+}
+
+/** As RocketMQ has messages. */
+function withKeys({ key, keys, tag, messageGroup, timestamp }: InboundMessage): Divided {
+  const text = key && textOf(key)
+  const fits = text !== null && text !== '' && !WHITE_SPACE.test(text) && !CONTROL_CHARACTERS.test(text)
+  return {
+    fields: { keys: fits ? [text] : keys, tag, messageGroup },
+    leftOver: {
+      ...(key && !fits && { 'x-message-key': key }),
+      'x-message-timestamp': String(timestamp),
+    },
+  }
+}
+
+/** One printable text each: what is none, or of several values, becomes base64. */
+function propertiesOf(headers: Record<string, HeaderValue>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, [value].flat().map(propertyText).join(',')]),
+  )
+}
+
+function propertyText(value: string | Buffer): string {
+  const text = typeof value === 'string' ? value : textOf(value)
+  return text === null || CONTROL_CHARACTERS.test(text) ? Buffer.from(value).toString('base64') : text
+}
+
+/** Null where the bytes are no UTF-8. */
+function textOf(bytes: Buffer): string | null {
+  const text = bytes.toString()
+  return Buffer.from(text).equals(bytes) ? text : null
+}
