@@ -343,8 +343,10 @@ CREATE TABLE trigger (
   revision integer NOT NULL DEFAULT 1,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  forward_adapter_id uuid GENERATED ALWAYS AS (((action ->> 'adapterId'::text))::uuid) STORED,
   CONSTRAINT trigger_adapter_id_fkey FOREIGN KEY (adapter_id) REFERENCES adapter(id),
   CONSTRAINT trigger_dead_letter_adapter_id_fkey FOREIGN KEY (dead_letter_adapter_id) REFERENCES adapter(id),
+  CONSTRAINT trigger_forward_adapter_id_fkey FOREIGN KEY (forward_adapter_id) REFERENCES adapter(id),
   CONSTRAINT trigger_name_key UNIQUE (name),
   CONSTRAINT trigger_pkey PRIMARY KEY (id)
 );

@@ -2,7 +2,7 @@ import { validate as isUuid, v7 as uuidv7 } from 'uuid'
 import { type DriverRegistry, driverOf } from '../brokers/registry.js'
 import { RelayError } from '../core/errors.js'
 import { checkName } from '../core/names.js'
-import type { Database } from '../db/database.js'
+import { type Database, violatesReference } from '../db/database.js'
 import { AdapterEntity, type AdapterRow, EnvironmentVariableEntity, NotifierEntity } from '../db/entities.js'
 import { unlessNameIsTaken } from '../db/taken-names.js'
 import type { Adapter, NewAdapter } from './adapter.js'
@@ -25,7 +25,7 @@ export interface AdapterStore {
   createAdapter(input: NewAdapter): Promise<Adapter>
   /** Of a disabled adapter, jobs are held. @throws RelayError NOT_FOUND */
   setEnabled(idOrName: string, enabled: boolean): Promise<Adapter>
-  /** @throws RelayError NOT_FOUND */
+  /** @throws RelayError NOT_FOUND; ADAPTER_IN_USE naming the triggers that refer to it */
   deleteAdapter(idOrName: string): Promise<Adapter>
   /** By name. */
   variables(): Promise<EnvironmentVariable[]>
@@ -78,6 +78,19 @@ export function createAdapterStore(
     return (variable) => users.filter(({ variables }) => variables.has(variable)).map(({ name }) => name)
   }
 
+  async function refuseIfInUse({ id, name }: Adapter): Promise<void> {
+    const triggers = await database.query(
+      `SELECT name FROM trigger WHERE $1 IN (adapter_id, forward_adapter_id, dead_letter_adapter_id) ORDER BY name`,
+      [id],
+    )
+    if (triggers.length === 0) return
+    const [those, them] = triggers.length > 1 ? ['triggers', 'them'] : ['trigger', 'it']
+    throw new RelayError(
+      'ADAPTER_IN_USE',
+      `adapter "${name}" is used by ${those} ${triggers.map((each) => `"${each.name}"`).join(', ')}: change or delete ${them} first`,
+    )
+  }
+
   return {
     adapters,
     adapter,
@@ -124,7 +137,14 @@ export function createAdapterStore(
 
     async deleteAdapter(idOrName) {
       const found = await adapter(idOrName)
-      await adapterRows.delete({ id: found.id })
+      await refuseIfInUse(found)
+      try {
+        await adapterRows.delete({ id: found.id })
+      } catch (cause) {
+        // By a trigger that was made in between.
+        if (violatesReference(cause)) await refuseIfInUse(found)
+        throw cause
+      }
       return found
     },
 

@@ -74,6 +74,8 @@ export interface BrokerDriver<Settings = unknown> {
   connect(settings: Settings, ctx: ConnectionContext): BrokerConnection
   /** As `connect`, for operators. Absent: there is nothing they could do from here. */
   operate?(settings: Settings, ctx: ConnectionContext): BrokerOperator
+  /** @throws RelayError naming what of a source cannot be consumed under these settings, whatever the servers say */
+  checkSource?(settings: Settings, source: Source): void
   /**
    * Joins a consumer group; resolves once this is a member. Later outages heal by themselves.
    * @throws RelayError why it cannot be one: nothing is left behind, and it may be tried again if that is retryable

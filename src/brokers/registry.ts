@@ -10,6 +10,7 @@ import type {
 import { createKafkaDriver } from './kafka/driver.js'
 import type { BrokerOperator } from './operator.js'
 import { createRocketmqDriver } from './rocketmq/driver.js'
+import type { Source } from './subscription.js'
 
 /** A driver whose settings type nobody outside needs to know. */
 export interface RegisteredDriver {
@@ -24,6 +25,8 @@ export interface RegisteredDriver {
   connect(address: string, settings: Record<string, unknown>, context: ConnectionContext): BrokerConnection
   /** @throws RelayError SETTINGS_INVALID */
   operate(address: string, settings: Record<string, unknown>, context: ConnectionContext): BrokerOperator
+  /** @throws RelayError naming what of a source cannot be consumed through an adapter of these settings */
+  checkSource(address: string, settings: Record<string, unknown>, source: Source): void
 }
 
 export type DriverRegistry = ReadonlyMap<string, RegisteredDriver>
@@ -48,6 +51,7 @@ export function register<Settings>(driver: BrokerDriver<Settings>): RegisteredDr
     connect: (address, settings, context) => driver.connect(driver.parse(address, settings), context),
     operate: (address, settings, context) =>
       driver.operate?.(driver.parse(address, settings), context) ?? NOTHING_TO_OPERATE,
+    checkSource: (address, settings, source) => driver.checkSource?.(driver.parse(address, settings), source),
   }
 }
 

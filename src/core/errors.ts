@@ -21,7 +21,8 @@ export const ERRORS = {
   ENV_UNKNOWN: { outcome: 'rejected', meaning: 'an @env(NAME) names a variable that does not exist' },
   SETTINGS_INVALID: {
     outcome: 'rejected',
-    meaning: 'a setting of the adapter, notifier or alert policy is missing, unknown or contradicts another',
+    meaning:
+      'a setting of the adapter, trigger, notifier or alert policy is missing, unknown or contradicts another',
   },
   VALUE_NOT_SERIALIZABLE: {
     outcome: 'rejected',
@@ -110,6 +111,7 @@ export const ERRORS = {
     outcome: 'rejected',
     meaning: 'another of its kind, such as an adapter or a topic, already has this name',
   },
+  ADAPTER_IN_USE: { outcome: 'rejected', meaning: 'triggers still refer to the adapter' },
   ENV_IN_USE: {
     outcome: 'rejected',
     meaning: 'the environment variable is still used by adapters or notifiers',

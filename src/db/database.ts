@@ -42,8 +42,16 @@ export function sqlState(error: unknown): string | undefined {
 
 /** Whether a statement, also one made by TypeORM, failed because a unique value exists already. */
 export function violatesUnique(error: unknown): boolean {
-  const source = error instanceof QueryFailedError ? error.driverError : error
-  return sqlState(source) === '23505'
+  return violates('23505', error)
+}
+
+/** As `violatesUnique`, because it refers to a row that is not there, or removes one that others refer to. */
+export function violatesReference(error: unknown): boolean {
+  return violates('23503', error)
+}
+
+function violates(state: string, error: unknown): boolean {
+  return sqlState(error instanceof QueryFailedError ? error.driverError : error) === state
 }
 
 const CONNECT_TIMEOUT_MS = 3000

@@ -1,5 +1,6 @@
 import type { BrokerDriver } from '../broker.js'
 import { RocketmqConnection } from './connection.js'
+import { checkSource } from './consume/source.js'
 import { subscribe } from './consume/subscribe.js'
 import { GrpcWire } from './grpc.js'
 import { createRocketmqOperator } from './operator.js'
@@ -21,6 +22,7 @@ export function createRocketmqDriver() {
         : new RocketmqConnection(new GrpcWire(settings, context.log), settings, context)
     },
     operate: (settings, context) => createRocketmqOperator(settings, context.log),
+    checkSource: (settings, source) => void checkSource(source, settings),
     subscribe,
   } satisfies BrokerDriver<RocketmqSettings>
 }

@@ -1,0 +1,261 @@
+import { type TProperties, Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { validate as isUuid, v7 as uuidv7 } from 'uuid'
+import { RelayError } from '../core/errors.js'
+import { type Database, violatesReference } from '../db/database.js'
+import { Timestamp } from '../db/row-types.js'
+import { unlessNameIsTaken } from '../db/taken-names.js'
+import {
+  ACKNOWLEDGE,
+  type GroupMove,
+  TRIGGER_STATES,
+  type Trigger,
+  type TriggerSettings,
+  type TriggerState,
+} from './trigger.js'
+import type { TriggerAdapters } from './trigger-adapters.js'
+import { checkedTrigger, type NewTrigger, withChanges, withDefaults } from './trigger-settings.js'
+
+type Queries = Pick<Database, 'query'>
+
+/** Columns of what can be set, by the name of the setting. */
+const SETTINGS = {
+  name: 'name',
+  description: 'description',
+  adapterId: 'adapter_id',
+  topics: 'topics',
+  topicPattern: 'topic_pattern',
+  filter: 'filter',
+  group: 'group_id',
+  order: 'message_order',
+  concurrency: 'concurrency',
+  action: 'action',
+  activationCondition: 'activation_condition',
+  variables: 'variables',
+  acknowledge: 'acknowledge',
+  completionTimeoutMs: 'completion_timeout_ms',
+  initialOffset: 'initial_offset',
+  onUndeserializable: 'on_undeserializable',
+  maxAttempts: 'max_attempts',
+  retryBackOffMs: 'retry_back_off_ms',
+  retryBackOffMaxMs: 'retry_back_off_max_ms',
+  deadLetterTopic: 'dead_letter_topic',
+  deadLetterAdapterId: 'dead_letter_adapter_id',
+  state: 'state',
+} as const satisfies Record<keyof TriggerSettings, string>
+
+const SELECTED = Object.entries({
+  id: 'id',
+  ...SETTINGS,
+  pendingMoves: 'pending_moves',
+  managed: 'managed',
+  revision: 'revision',
+  createdAt: 'created_at',
+  updatedAt: 'updated_at',
+})
+  .map(([name, column]) => `${column} AS "${name}"`)
+  .join(', ')
+
+const closed = <Properties extends TProperties>(properties: Properties) =>
+  Type.Object(properties, { additionalProperties: false })
+const orNull = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+  Type.Union([schema, Type.Null()])
+const optionalText = orNull(Type.String())
+const optionalNumber = orNull(Type.Integer())
+
+const Move = closed({
+  to: Type.Union([
+    closed({ at: Type.Union([Type.Literal('earliest'), Type.Literal('latest')]) }),
+    closed({ at: Type.Literal('offset'), offset: Type.String() }),
+    closed({ at: Type.Literal('time'), time: Type.Number() }),
+  ]),
+  topic: Type.Optional(Type.String()),
+  partitions: Type.Optional(Type.Array(Type.Integer())),
+})
+
+const TriggerRow = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  description: Type.String(),
+  adapterId: Type.String(),
+  topics: Type.Array(Type.String()),
+  topicPattern: optionalText,
+  filter: orNull(Type.Union([closed({ tags: Type.Array(Type.String()) }), closed({ sql: Type.String() })])),
+  group: Type.String(),
+  order: Type.Enum(['none', 'key', 'queue']),
+  concurrency: optionalNumber,
+  action: Type.Union([
+    closed({ kind: Type.Literal('start'), processId: Type.String(), version: optionalNumber }),
+    closed({
+      kind: Type.Literal('message'),
+      name: Type.String(),
+      correlationKey: Type.String(),
+      messageId: optionalText,
+      ttlMs: Type.Integer(),
+    }),
+    closed({ kind: Type.Literal('forward'), adapterId: Type.String(), topic: optionalText }),
+  ]),
+  activationCondition: optionalText,
+  variables: optionalText,
+  acknowledge: Type.Enum([...ACKNOWLEDGE]),
+  completionTimeoutMs: optionalNumber,
+  initialOffset: Type.Enum(['latest', 'earliest']),
+  onUndeserializable: Type.Enum(['dead-letter', 'skip']),
+  maxAttempts: Type.Integer(),
+  retryBackOffMs: Type.Integer(),
+  retryBackOffMaxMs: Type.Integer(),
+  deadLetterTopic: optionalText,
+  deadLetterAdapterId: optionalText,
+  state: Type.Enum([...TRIGGER_STATES]),
+  pendingMoves: Type.Array(Move),
+  managed: Type.Boolean(),
+  revision: Type.Integer(),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+})
+
+/** By name. */
+export async function triggers(database: Queries): Promise<Trigger[]> {
+  return (await database.query(`SELECT ${SELECTED} FROM trigger ORDER BY name`)).map(triggerOf)
+}
+
+/** @throws RelayError NOT_FOUND */
+export async function trigger(database: Queries, idOrName: string): Promise<Trigger> {
+  const by = isUuid(idOrName) ? 'id = $1::uuid' : 'name = $1'
+  const [row] = await database.query(`SELECT ${SELECTED} FROM trigger WHERE ${by}`, [idOrName])
+  if (row) return triggerOf(row)
+  throw new RelayError(
+    'NOT_FOUND',
+    `there is no trigger "${idOrName}": \`bpmn-relay trigger list\` shows them all`,
+  )
+}
+
+/**
+ * @param moves where its group begins; none: at its own offsets.
+ * @throws RelayError SETTINGS_INVALID, NAME_TAKEN
+ */
+export async function createTrigger(
+  database: Queries,
+  given: NewTrigger,
+  adapters: TriggerAdapters,
+  { moves = [], managed = false }: { moves?: readonly GroupMove[]; managed?: boolean } = {},
+): Promise<Trigger> {
+  const entries: [string, unknown][] = [
+    ['id', uuidv7()],
+    ...columnsOf(checkedTrigger(withDefaults(given), adapters)),
+    ['pending_moves', JSON.stringify(moves)],
+    ['managed', managed],
+  ]
+  const [row] = await written(given.name, () =>
+    database.query(
+      `INSERT INTO trigger (${entries.map(([column]) => column).join(', ')})
+       VALUES (${entries.map((_, i) => `$${i + 1}`).join(', ')}) RETURNING ${SELECTED}`,
+      entries.map(([, value]) => value),
+    ),
+  )
+  return triggerOf(row)
+}
+
+/** @throws RelayError NOT_FOUND, SETTINGS_INVALID, NAME_TAKEN */
+export async function updateTrigger(
+  database: Queries,
+  idOrName: string,
+  changes: Partial<TriggerSettings>,
+  adapters: TriggerAdapters,
+  { managed }: { managed?: boolean | undefined } = {},
+): Promise<Trigger> {
+  const known = await trigger(database, idOrName)
+  const entries: [string, unknown][] = [
+    ...columnsOf(checkedTrigger(withChanges(settingsOf(known), changes), adapters)),
+    ['managed', managed ?? known.managed],
+  ]
+  const rows = await written(changes.name ?? known.name, () =>
+    database.query(
+      `${updateOf(entries.map(([column], i) => `${column} = $${i + 3}`))}
+       WHERE id = $1 AND revision = $2 RETURNING ${SELECTED}`,
+      [known.id, known.revision, ...entries.map(([, value]) => value)],
+    ),
+  )
+  // Somebody else was quicker: on top of what is there now, or nothing is.
+  return rows[0]
+    ? triggerOf(rows[0])
+    : await updateTrigger(database, known.id, changes, adapters, { managed })
+}
+
+/** What its group has read stays at the broker; its dead letters stay, too. @throws RelayError NOT_FOUND */
+export async function deleteTrigger(database: Queries, idOrName: string): Promise<Trigger> {
+  const known = await trigger(database, idOrName)
+  await database.query('DELETE FROM trigger WHERE id = $1', [known.id])
+  return known
+}
+
+/** Nothing else of the trigger is looked at, so that a broken one can be stopped. @throws RelayError NOT_FOUND */
+export async function setState(database: Queries, idOrName: string, state: TriggerState): Promise<Trigger> {
+  const { id } = await trigger(database, idOrName)
+  return await changed(database, id, 'state = $2', state)
+}
+
+/** Has the workers move the group, after all moves that are still to be made. @throws RelayError NOT_FOUND */
+export async function requestMoves(
+  database: Queries,
+  idOrName: string,
+  moves: readonly GroupMove[],
+): Promise<Trigger> {
+  const { id } = await trigger(database, idOrName)
+  return await changed(database, id, 'pending_moves = pending_moves || $2::jsonb', JSON.stringify(moves))
+}
+
+/**
+ * The moves that a trigger of this revision had are made.
+ * @returns false when the trigger has changed meanwhile, and nothing was done: there may be others to make.
+ */
+export async function movesDone(database: Queries, id: string, revision: number): Promise<boolean> {
+  const rows = await database.query(
+    `${updateOf([`pending_moves = '[]'`])} WHERE id = $1 AND revision = $2 RETURNING id`,
+    [id, revision],
+  )
+  return rows.length > 0
+}
+
+async function changed(database: Queries, id: string, set: string, value: unknown): Promise<Trigger> {
+  const [row] = await database.query(`${updateOf([set])} WHERE id = $1 RETURNING ${SELECTED}`, [id, value])
+  if (row) return triggerOf(row)
+  throw new RelayError('NOT_FOUND', `trigger ${id} was deleted meanwhile`)
+}
+
+function updateOf(sets: readonly string[]): string {
+  return `UPDATE trigger SET ${[...sets, 'revision = revision + 1', 'updated_at = now()'].join(', ')}`
+}
+
+async function written<T>(name: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await unlessNameIsTaken('a trigger', name, write)
+  } catch (cause) {
+    if (!violatesReference(cause)) throw cause
+    const message = `an adapter that trigger "${name}" refers to was deleted meanwhile: choose another one`
+    throw new RelayError('SETTINGS_INVALID', message, { cause })
+  }
+}
+
+/** Of a trigger only what can be set. */
+export function settingsOf(known: Trigger): TriggerSettings {
+  const { id: _, pendingMoves: __, managed: ___, revision: ____, createdAt, updatedAt, ...settings } = known
+  return settings
+}
+
+function columnsOf(settings: TriggerSettings): [column: string, value: unknown][] {
+  const { filter, action, ...plain } = settings
+  const values = { ...plain, filter: filter && JSON.stringify(filter), action: JSON.stringify(action) }
+  return Object.entries(values).map(([name, value]) => {
+    if (!isSetting(name)) throw new RelayError('INTERNAL', `a trigger has no setting ${name}`)
+    return [SETTINGS[name], value]
+  })
+}
+
+function isSetting(name: string): name is keyof typeof SETTINGS {
+  return Object.hasOwn(SETTINGS, name)
+}
+
+function triggerOf(row: unknown): Trigger {
+  return Value.Parse(TriggerRow, row)
+}
