@@ -11,6 +11,7 @@ import { CreateNotifier1763700000011 } from './1763700000011-create-notifier.js'
 import { CreateSlaTotals1763700000020 } from './1763700000020-create-sla-totals.js'
 import { CreateSettledMark1763700000021 } from './1763700000021-create-settled-mark.js'
 import { CreateTrigger1763700000022 } from './1763700000022-create-trigger.js'
+import { AddTriggerStatus1763700000023 } from './1763700000023-add-trigger-status.js'
 import { ReferToForwardAdapter1763700000024 } from './1763700000024-refer-to-forward-adapter.js'
 
 /**
@@ -32,5 +33,6 @@ export const MIGRATIONS = [
   CreateSlaTotals1763700000020,
   CreateSettledMark1763700000021,
   CreateTrigger1763700000022,
+  AddTriggerStatus1763700000023,
   ReferToForwardAdapter1763700000024,
 ]

@@ -358,6 +358,7 @@ CREATE TABLE trigger_ledger (
   topic text NOT NULL,
   partition integer NOT NULL,
   at timestamp with time zone NOT NULL DEFAULT now(),
+  is_open boolean NOT NULL DEFAULT false,
   CONSTRAINT trigger_ledger_pkey PRIMARY KEY (trigger_id, message_id)
 );
 
@@ -371,6 +372,7 @@ CREATE TABLE worker_state (
   records_waiting integer NOT NULL,
   poll_age_ms double precision,
   circuits jsonb NOT NULL,
+  triggers jsonb NOT NULL DEFAULT '{}'::jsonb,
   CONSTRAINT worker_state_pkey PRIMARY KEY (worker)
 ) WITH (fillfactor=50);
 

@@ -33,6 +33,14 @@ export class MemoryEngine implements Engine {
     return 'accepted'
   }
 
+  start(): Promise<never> {
+    return Promise.reject(new Error('this engine has no processes'))
+  }
+
+  correlate(): Promise<never> {
+    return this.start()
+  }
+
   async check(): Promise<void> {}
   async close(): Promise<void> {}
 

@@ -42,7 +42,7 @@ export async function startRelay(
     throw new Error('the service has not started to work')
   }
   const engine: Engine = {
-    name: zeebe.name,
+    ...zeebe,
     work(options: WorkOptions, handle: (job: Job) => Promise<void>): JobWorker {
       work = () => zeebe.work({ ...options, types: [taskType] }, handle)
       return { inFlight: 0, lastPollAgeMs: () => 0, stop: async () => 0 }
@@ -52,8 +52,6 @@ export async function startRelay(
       onSettled(job, settlement, answer)
       return answer
     },
-    check: () => zeebe.check(),
-    close: () => zeebe.close(),
   }
   const service = await startService(config, log, engine)
   return { work: () => work(), stop: () => service.stop() }

@@ -107,6 +107,21 @@ export const ERRORS = {
   },
   DATABASE_NOT_MIGRATED: { outcome: 'rejected', meaning: 'the database schema is older than this program' },
   ENGINE_UNREACHABLE: { outcome: 'failed', meaning: 'the process engine cannot be reached' },
+  ENGINE_BUSY: { outcome: 'held', meaning: 'the process engine has as much to do as it can take' },
+  ENGINE_FAILED: {
+    outcome: 'failed',
+    meaning: 'the process engine answered with a fault of its own',
+  },
+  ENGINE_REFUSED: {
+    outcome: 'rejected',
+    meaning: 'the process engine refused for good to start a process or to take a BPMN message',
+  },
+  PROCESS_UNKNOWN: { outcome: 'rejected', meaning: 'the process engine has no such process or version' },
+  COMPLETION_UNKNOWN: {
+    outcome: 'rejected',
+    meaning:
+      'a process instance that a trigger waits for did not end in time, or nobody knows whether it did: it may run',
+  },
   NAME_TAKEN: {
     outcome: 'rejected',
     meaning: 'another of its kind, such as an adapter or a topic, already has this name',

@@ -63,12 +63,53 @@ export interface JobWorker {
   stop(graceMs: number): Promise<number>
 }
 
+/** An instance of a process to start. */
+export interface InstanceStart {
+  processId: string
+  /** Null: the newest there is. */
+  version: number | null
+  /** JSON text of an object: no digit is lost on the way. */
+  variables: string
+  /** Wait so long for the instance to end, milliseconds. Default: not at all. */
+  awaitMs?: number | undefined
+}
+
+export interface StartedInstance {
+  /** 64-bit key, decimal text. */
+  processInstanceKey: string
+  processVersion: number
+}
+
+/** A BPMN message for process instances that wait for it, or start with it. */
+export interface MessageCorrelation {
+  name: string
+  correlationKey: string
+  /** The engine takes a second message of this id, name and correlation key for the first, for as long as it keeps that. */
+  messageId: string
+  /** How long the engine keeps it for an instance that comes to wait for it, milliseconds. */
+  ttlMs: number
+  /** JSON text of an object. */
+  variables: string
+}
+
 /** A process engine. Only src/engine/zeebe*.ts know a client library. */
 export interface Engine {
   /** Names the engine in ledger and request ids; two engines on one database need different names. */
   readonly name: string
   work(options: WorkOptions, handle: (job: Job) => Promise<void>): JobWorker
   settle(job: Job, settlement: Settlement): Promise<SettleAnswer>
+  /**
+   * Starts an instance. An engine whose answer is lost may have done so: it keeps no id that would tell.
+   * @throws RelayError PROCESS_UNKNOWN, ENGINE_REFUSED or MESSAGE_TOO_LARGE for good; ENGINE_UNREACHABLE or ENGINE_BUSY
+   *   for now. With `awaitMs`, COMPLETION_UNKNOWN once nobody can say that the instance does not run.
+   */
+  start(instance: InstanceStart): Promise<StartedInstance>
+  /**
+   * Hands a message over.
+   * @returns its 64-bit key as decimal text; null where the engine had it already
+   * @throws RelayError ENGINE_REFUSED or MESSAGE_TOO_LARGE for good; ENGINE_UNREACHABLE or ENGINE_BUSY for now
+   */
+  correlate(message: MessageCorrelation): Promise<string | null>
   /** @throws RelayError ENGINE_UNREACHABLE */
   check(): Promise<void>
   close(): Promise<void>

@@ -104,6 +104,28 @@ function clientLog(log: Log) {
   }
 }
 
+// gRPC status codes, https://grpc.github.io/grpc/core/md_doc_statuscodes.html
+export const GRPC = {
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const
+
+/** The gRPC status in an error of the client. */
+export function statusOf(error: unknown): number | undefined {
+  if (error === null || typeof error !== 'object' || !('code' in error)) return undefined
+  return typeof error.code === 'number' ? error.code : undefined
+}
+
 export function engineUnreachable(address: string, cause: unknown): RelayError {
   return new RelayError(
     'ENGINE_UNREACHABLE',

@@ -10,9 +10,12 @@ import {
   closeZeebeClient,
   createZeebeClient,
   engineUnreachable,
+  GRPC,
   LONG_POLL_MS,
+  statusOf,
   type ZeebeOptions,
 } from './zeebe-client.js'
+import { zeebeInstances } from './zeebe-instances.js'
 
 /** A poll that outlives its long poll by this much hangs: gateways sometimes leave a stream open for ever. */
 const POLL_OVERTIME_MS = 10_000
@@ -22,13 +25,6 @@ const SETTLE_FIRST_BACK_OFF_MS = 50
 const SETTLE_LONGEST_BACK_OFF_MS = 1000
 /** Parked jobs come back by their timeout where the engine is not told of them in this time at the end. */
 const CLEAR_LIMIT_MS = 3000
-
-// gRPC status codes, https://grpc.github.io/grpc/core/md_doc_statuscodes.html
-const NOT_FOUND = 5
-const FAILED_PRECONDITION = 9
-const DEADLINE_EXCEEDED = 4
-const RESOURCE_EXHAUSTED = 8
-const UNAVAILABLE = 14
 
 /** The engine behind a Zeebe gateway. Connects with the first call. */
 export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
@@ -111,17 +107,18 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     let backOff = SETTLE_FIRST_BACK_OFF_MS
     for (;;) {
       try {
-        const limit = () => Object.assign(new Error('no answer in time'), { code: DEADLINE_EXCEEDED })
+        const limit = () => Object.assign(new Error('no answer in time'), { code: GRPC.DEADLINE_EXCEEDED })
         const answer = await withTimeLimit(settleOnce(job, settlement), CALL_LIMIT_MS, limit)
         // While it closes, the client resolves calls it never made; only an answer object counts.
         if (answer !== null && typeof answer === 'object') return 'accepted'
         return 'unanswered'
       } catch (error) {
         const code = statusOf(error)
-        if (code === NOT_FOUND) return 'gone'
+        if (code === GRPC.NOT_FOUND) return 'gone'
         // Failed meanwhile by another worker: the job waits for its back-off or at an incident.
-        if (code === FAILED_PRECONDITION) return 'unanswered'
-        const transient = code === UNAVAILABLE || code === RESOURCE_EXHAUSTED || code === DEADLINE_EXCEEDED
+        if (code === GRPC.FAILED_PRECONDITION) return 'unanswered'
+        const transient =
+          code === GRPC.UNAVAILABLE || code === GRPC.RESOURCE_EXHAUSTED || code === GRPC.DEADLINE_EXCEEDED
         if (!transient || performance.now() + backOff > job.deadline) {
           log.warn('the engine did not take a settlement', {
             jobKey: job.key,
@@ -167,6 +164,13 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     return await tell(job, settlement)
   }
 
+  async function check(): Promise<void> {
+    const limit = () => new Error(`no answer within ${CALL_LIMIT_MS / 1000} s`)
+    await withTimeLimit(client.topology(), CALL_LIMIT_MS, limit).catch((cause: unknown) => {
+      throw engineUnreachable(address, cause)
+    })
+  }
+
   let closing: Promise<void> | undefined
   return {
     name: options.engineName ?? address,
@@ -186,12 +190,9 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
 
     settle,
 
-    async check() {
-      const limit = () => new Error(`no answer within ${CALL_LIMIT_MS / 1000} s`)
-      await withTimeLimit(client.topology(), CALL_LIMIT_MS, limit).catch((cause: unknown) => {
-        throw engineUnreachable(address, cause)
-      })
-    },
+    ...zeebeInstances({ client, address, tenantId: options.tenantIds[0], check }),
+
+    check,
 
     close() {
       closing ??= withTimeLimit(parking.clear(), CLEAR_LIMIT_MS, () => new Error('not told in time'))
@@ -225,11 +226,6 @@ function headersOf(text: string): Record<string, string> {
   if (parsed === null || typeof parsed !== 'object') return headers
   for (const [name, value] of Object.entries(parsed)) headers[name] = String(value)
   return headers
-}
-
-function statusOf(error: unknown): number | undefined {
-  if (error === null || typeof error !== 'object' || !('code' in error)) return undefined
-  return typeof error.code === 'number' ? error.code : undefined
 }
 
 function errorIn(answer: unknown): unknown {

@@ -154,6 +154,113 @@ it('the age of the last poll falls with every poll that the engine answers', asy
   })
 })
 
+it('an instance is started by JSON text, of which no digit is lost', async (t) => {
+  const { engine, processId, jobs } = await atWork(t)
+  const variables = '{"max":9223372036854775807,"odd":9007199254740993,"text":"Grüße \\"1\\""}'
+  const { processInstanceKey, processVersion } = await engine.start({ processId, version: null, variables })
+  const job = await waitFor('the job', () => jobs[0])
+  assert.equal(job.processInstanceKey, processInstanceKey)
+  assert.equal(job.processVersion, processVersion)
+  assert.match(job.variables, /"max":9223372036854775807/)
+  assert.match(job.variables, /"odd":9007199254740993/)
+  assert.equal(JSON.parse(job.variables).text, 'Grüße "1"')
+})
+
+it('the version that is asked for is started, and not the newest', async (t) => {
+  const { engine, type, processes, jobs } = await atWork(t)
+  const processId = await processes.deployTask({ type })
+  await processes.deployTask({ type, processId, retries: 7 })
+  const newest = await engine.start({ processId, version: null, variables: '{}' })
+  const first = await engine.start({ processId, version: 1, variables: '{}' })
+  assert.deepEqual([newest.processVersion, first.processVersion], [2, 1])
+  await waitFor('both jobs', () => jobs.length === 2)
+})
+
+it('a process or version that is not deployed is refused by name, with the cure', async (t) => {
+  const { engine, processId } = await atWork(t)
+  await assert.rejects(engine.start({ processId: 'not-there', version: null, variables: '{}' }), {
+    code: 'PROCESS_UNKNOWN',
+    message:
+      'the engine has no process "not-there": deploy it, or correct the process id or version of the trigger',
+  })
+  await assert.rejects(engine.start({ processId, version: 99, variables: '{}' }), {
+    code: 'PROCESS_UNKNOWN',
+    message: /version 99 of process/,
+  })
+})
+
+it('variables that are no object, or too large, are refused for good, and the connection lives on', async (t) => {
+  const { engine, processId, jobs } = await atWork(t)
+  const start = (variables: string) => engine.start({ processId, version: null, variables })
+  await assert.rejects(start('[1]'), { code: 'ENGINE_REFUSED' })
+  await assert.rejects(start(JSON.stringify({ text: 'x'.repeat(4 * 1024 * 1024) })), {
+    code: 'MESSAGE_TOO_LARGE',
+  })
+  await start('{}')
+  await waitFor('the job', () => jobs[0])
+})
+
+it('variables that the engine takes and fails on are told from an engine that is away', async (t) => {
+  const { engine, processId } = await atWork(t)
+  const variables = JSON.stringify({ text: 'x'.repeat(3 * 1024 * 1024) })
+  await assert.rejects(engine.start({ processId, version: null, variables }), {
+    code: 'ENGINE_FAILED',
+    message: /the variables have 3145739 bytes; with more than 2 MiB it fails so/,
+  })
+})
+
+it('an instance that is awaited answers when it has ended', async (t) => {
+  const { engine, processId, jobs } = await atWork(t)
+  let isOver = false
+  const started = engine.start({ processId, version: null, variables: '{}', awaitMs: 60_000 }).finally(() => {
+    isOver = true
+  })
+  const job = await waitFor('the job', () => jobs[0])
+  assert.equal(isOver, false)
+  await engine.settle(job, { kind: 'complete', variables: {} })
+  assert.equal((await started).processInstanceKey, job.processInstanceKey)
+})
+
+it('an awaited instance that does not end in time is reported as one that may run', async (t) => {
+  const { engine, processId, jobs } = await atWork(t)
+  await assert.rejects(engine.start({ processId, version: null, variables: '{}', awaitMs: 1000 }), {
+    code: 'COMPLETION_UNKNOWN',
+    message: /may run on, but it has not ended after 1000 ms/,
+  })
+  await waitFor('the job', () => jobs[0])
+})
+
+it('an engine that is away is no reason to think that an awaited instance runs', async (t) => {
+  const engine = engineAt(t, await deadAddress())
+  const start = engine.start({ processId: 'any', version: null, variables: '{}', awaitMs: 1000 })
+  await assert.rejects(start, { code: 'ENGINE_UNREACHABLE' })
+})
+
+it('a message is taken once by its id, and the second time counts as done', async (t) => {
+  const { engine } = await atWork(t)
+  const message = {
+    name: `test-${randomUUID()}`,
+    correlationKey: 'order-1',
+    messageId: 'orders-0-1',
+    ttlMs: 60_000,
+    variables: '{"n":9007199254740993}',
+  }
+  assert.match((await engine.correlate(message)) ?? '', /^\d{10,}$/)
+  assert.equal(await engine.correlate(message), null)
+  assert.match((await engine.correlate({ ...message, messageId: 'orders-0-2' })) ?? '', /^\d{10,}$/)
+})
+
+it('a message reaches the instance that waits for its key, with every digit', async (t) => {
+  const { engine, type, processes, jobs } = await atWork(t)
+  const name = `test-${randomUUID()}`
+  const processId = await processes.deployMessageThenTask({ name, correlationKey: '=orderId', type })
+  await processes.start(processId, { orderId: 'order-7' })
+  const variables = '{"amount":9007199254740993}'
+  await engine.correlate({ name, correlationKey: 'order-7', messageId: '1', ttlMs: 60_000, variables })
+  const job = await waitFor('the job', () => jobs[0])
+  assert.match(job.variables, /"amount":9007199254740993/)
+})
+
 it('the client has the private stream that the polls are made of', async (t) => {
   const client = new ZBClient(address, { loglevel: 'NONE', retry: false })
   t.after(() => client.close())

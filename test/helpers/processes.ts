@@ -4,6 +4,8 @@ import { type JSONDoc, ZBClient } from 'zeebe-node'
 
 export interface ServiceTask {
   type: string
+  /** Default: one of its own. */
+  processId?: string
   /** Input mappings, target → source; a source that begins with `=` is FEEL. */
   inputs?: Record<string, string>
   headers?: Record<string, string>
@@ -26,6 +28,8 @@ export interface Processes {
   deploy(xml: string): Promise<void>
   /** Deploys `start → task → end`; resolves to the id of the process. */
   deployTask(task: ServiceTask): Promise<string>
+  /** Deploys `start → catch message → task → end`; resolves to the id of the process. */
+  deployMessageThenTask(given: { name: string; correlationKey: string; type: string }): Promise<string>
   /** Starts an instance and waits for its end. @returns the process's variables then */
   run(processId: string, variables?: Variables): Promise<Variables>
   /** Like `run`, for variables as JSON text, both ways: no digit is lost here. */
@@ -53,9 +57,14 @@ export function processesOn(t: TestContext, address: string): Processes {
   return {
     deploy,
 
-    async deployTask(task) {
-      const processId = `test-${randomUUID()}`
+    async deployTask({ processId = `test-${randomUUID()}`, ...task }) {
       await deploy(oneTaskProcess(processId, task))
+      return processId
+    },
+
+    async deployMessageThenTask(given) {
+      const processId = `test-${randomUUID()}`
+      await deploy(messageProcess(processId, given))
       return processId
     },
 
@@ -106,8 +115,7 @@ function oneTaskProcess(
       <bpmn:multiInstanceLoopCharacteristics isSequential="${forEach.order === 'sequential'}">
         <bpmn:extensionElements><zeebe:loopCharacteristics inputCollection="${escaped(forEach.items)}" inputElement="item"/></bpmn:extensionElements>
       </bpmn:multiInstanceLoopCharacteristics>`
-  return `<?xml version="1.0" encoding="UTF-8"?>
-<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="http://bpmn.io/schema/bpmn">
+  return definitions(`
   ${catches === undefined ? '' : error}
   <bpmn:process id="${processId}" isExecutable="true">
     <bpmn:startEvent id="Start"/>
@@ -121,7 +129,29 @@ function oneTaskProcess(
     <bpmn:endEvent id="End"/>
     <bpmn:sequenceFlow id="ToTask" sourceRef="Start" targetRef="Task"/>
     <bpmn:sequenceFlow id="ToEnd" sourceRef="Task" targetRef="End"/>${catches === undefined ? '' : boundary}
-  </bpmn:process>
+  </bpmn:process>`)
+}
+
+function messageProcess(
+  processId: string,
+  { name, correlationKey, type }: { name: string; correlationKey: string; type: string },
+): string {
+  return definitions(`
+  <bpmn:message id="Message" name="${escaped(name)}"><bpmn:extensionElements><zeebe:subscription correlationKey="${escaped(correlationKey)}"/></bpmn:extensionElements></bpmn:message>
+  <bpmn:process id="${processId}" isExecutable="true">
+    <bpmn:startEvent id="Start"/>
+    <bpmn:intermediateCatchEvent id="Catch"><bpmn:messageEventDefinition messageRef="Message"/></bpmn:intermediateCatchEvent>
+    <bpmn:serviceTask id="Task"><bpmn:extensionElements><zeebe:taskDefinition type="${escaped(type)}"/></bpmn:extensionElements></bpmn:serviceTask>
+    <bpmn:endEvent id="End"/>
+    <bpmn:sequenceFlow id="ToCatch" sourceRef="Start" targetRef="Catch"/>
+    <bpmn:sequenceFlow id="ToTask" sourceRef="Catch" targetRef="Task"/>
+    <bpmn:sequenceFlow id="ToEnd" sourceRef="Task" targetRef="End"/>
+  </bpmn:process>`)
+}
+
+function definitions(content: string): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="http://bpmn.io/schema/bpmn">${content}
 </bpmn:definitions>`
 }
 

@@ -104,6 +104,8 @@ function idleEngine(lastPollAgeMs: number): Engine {
     name: 'idle',
     work: () => ({ inFlight: 0, lastPollAgeMs: () => lastPollAgeMs, stop: async () => 0 }),
     settle: async () => 'accepted',
+    start: async () => ({ processInstanceKey: '1', processVersion: 1 }),
+    correlate: async () => null,
     check: async () => undefined,
     close: async () => undefined,
   }
