@@ -19,27 +19,27 @@ export interface Ended {
 
 export interface CommandLine {
   databaseUrl: string
-  /** Runs one command to its end, without a terminal. */
+  /**
+   * Runs one command to its end, without a terminal. Within this process, as starting Node.js for each of
+   * hundreds would take minutes; only a command that is given input, or whose output is a stream, has one of its own.
+   */
   run(args: string[], options?: { stdin?: string | Buffer; env?: Record<string, string> }): Promise<Ended>
-  /** Starts a command; it is killed with the test. */
+  /** Starts a command in a process of its own; it is killed with the test. */
   start(args: string[], env?: Record<string, string>): ChildProcess
 }
 
-/** The real program, with a database and a master key of the test's own. */
+/** The program, with a database and a master key of the test's own. */
 export async function commandLine(t: TestContext): Promise<CommandLine> {
   const { url: databaseUrl } = await createTestDatabase(t)
-  const masterKey = randomBytes(32).toString('base64')
+  const own = {
+    DATABASE_URL: databaseUrl,
+    BPMN_RELAY_MASTER_KEY: randomBytes(32).toString('base64'),
+    BPMN_RELAY_HTTP_PORT: 'off',
+  }
   const start: CommandLine['start'] = (args, env = {}) => {
     const child = spawn(process.execPath, [...programArguments(), ...args], {
       cwd: root,
-      env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        DATABASE_URL: databaseUrl,
-        BPMN_RELAY_MASTER_KEY: masterKey,
-        BPMN_RELAY_HTTP_PORT: 'off',
-        ...env,
-      },
+      env: { ...machine(), ...own, ...env },
     })
     t.after(() => child.kill('SIGKILL'))
     return child
@@ -47,12 +47,70 @@ export async function commandLine(t: TestContext): Promise<CommandLine> {
   return {
     databaseUrl,
     start,
-    async run(args, { stdin = '', env = {} } = {}) {
+    async run(args, { stdin, env = {} } = {}) {
+      if (stdin === undefined && !isStreaming(args)) return await runHere(t, args, { ...own, ...env })
       const child = start(args, env)
       child.stdin?.end(stdin)
       return await ended(child)
     },
   }
+}
+
+/** Whether a command writes to the output itself, which within this process belongs to the test runner. */
+function isStreaming([group, command]: string[]): boolean {
+  return group === 'consume' || command === 'export'
+}
+
+let before: Promise<unknown> = Promise.resolve()
+
+/** Output and environment belong to one command at a time. */
+function runHere(t: TestContext, args: string[], env: Record<string, string>): Promise<Ended> {
+  const run = before.then(() => runAlone(t, args, env))
+  before = run.catch(() => undefined)
+  return run
+}
+
+async function runAlone(t: TestContext, args: string[], env: Record<string, string>): Promise<Ended> {
+  const printed = { stdout: '', stderr: '' }
+  const kept = setEnvironment({ ...machine(), ...env })
+  const print = (channel: 'stdout' | 'stderr') => (text: string) => {
+    printed[channel] += `${text}\n`
+  }
+  const toRunner = process.stdout.write.bind(process.stdout)
+  const mocks = [
+    t.mock.method(console, 'log', print('stdout')),
+    t.mock.method(console, 'error', print('stderr')),
+    // What tests tell their runner is bytes.
+    t.mock.method(process.stdout, 'write', (chunk: string | Uint8Array) => {
+      if (typeof chunk !== 'string') return toRunner(chunk)
+      printed.stdout += chunk
+      return true
+    }),
+    t.mock.method(process.stderr, 'write', (text: string) => {
+      printed.stderr += text
+      return true
+    }),
+  ]
+  try {
+    const code = await runCli(args)
+    return { code, ...printed }
+  } finally {
+    for (const { mock } of mocks) mock.restore()
+    setEnvironment(kept)
+  }
+}
+
+/** What a command needs of the environment of the test. */
+function machine(): NodeJS.ProcessEnv {
+  return { PATH: process.env.PATH, HOME: process.env.HOME }
+}
+
+/** @returns the variables there were before */
+function setEnvironment(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const were = { ...process.env }
+  for (const name of Object.keys(were)) delete process.env[name]
+  for (const [name, value] of Object.entries(variables)) if (value !== undefined) process.env[name] = value
+  return were
 }
 
 /** What a command has printed by its end. */
@@ -65,41 +123,6 @@ export async function ended(child: ChildProcess): Promise<Ended> {
     new Promise<number | null>((resolve) => child.on('close', resolve)),
   ])
   return { code, stdout: out, stderr: err }
-}
-
-/**
- * The same program within this process, with a database of the test's own: for files that run so many commands that
- * starting Node.js for each would take minutes. One command at a time.
- */
-export async function commandsInProcess(t: TestContext): Promise<Pick<CommandLine, 'databaseUrl' | 'run'>> {
-  const { url: databaseUrl } = await createTestDatabase(t)
-  const masterKey = randomBytes(32).toString('base64')
-  return {
-    databaseUrl,
-    async run(args, { env = {} } = {}) {
-      const printed = { stdout: '', stderr: '' }
-      const restore = { ...process.env }
-      Object.assign(process.env, { DATABASE_URL: databaseUrl, BPMN_RELAY_MASTER_KEY: masterKey, ...env })
-      const mocks = [
-        t.mock.method(console, 'log', (text: string) => {
-          printed.stdout += `${text}\n`
-        }),
-        t.mock.method(console, 'error', (text: string) => {
-          printed.stderr += `${text}\n`
-        }),
-        t.mock.method(process.stderr, 'write', (text: string) => {
-          printed.stderr += text
-          return true
-        }),
-      ]
-      try {
-        return { code: await runCli(args), ...printed }
-      } finally {
-        for (const { mock } of mocks) mock.restore()
-        process.env = restore
-      }
-    },
-  }
 }
 
 /** What a command prints, which must succeed. */

@@ -36,7 +36,8 @@ export async function operator(t: TestContext, options: OperatorOptions = {}): P
   assert.equal(made.code, 0, made.stderr)
   const complete = (args: string[]) =>
     args[0] === 'adapter' || args[0] === 'audit' ? args : [...args, '--adapter', 'broker']
-  const run: Operator['run'] = (args, stdin = '') => cli.run(complete(args), { stdin, env })
+  const run: Operator['run'] = (args, stdin) =>
+    cli.run(complete(args), { ...(stdin === undefined ? {} : { stdin }), env })
   const ok: Operator['ok'] = async (args, stdin) => {
     const { code, stdout, stderr } = await run(args, stdin)
     assert.equal(code, 0, stderr)

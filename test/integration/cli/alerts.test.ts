@@ -4,13 +4,13 @@ import { evaluate } from '../../../src/alerts/evaluate.js'
 import { silentLog } from '../../../src/core/log.js'
 import { openDatabase } from '../../../src/db/database.js'
 import { KEPT } from '../../helpers/alerts.js'
-import { commandsInProcess, ok, refused } from '../../helpers/cli.js'
+import { commandLine, ok, refused } from '../../helpers/cli.js'
 
 const alert = (...args: string[]) => ['alert', ...args]
 const policy = (...args: string[]) => ['alert', 'policy', ...args]
 
 test('Alerts at the command line', async (t) => {
-  const cli = await commandsInProcess(t)
+  const cli = await commandLine(t)
   await ok(cli, ['adapter', 'create', '--name', 'orders', '--kind', 'kafka', '--address', 'localhost:9092'])
   await ok(cli, ['notifier', 'create', '--name', 'ops', '--kind', 'log'])
 
