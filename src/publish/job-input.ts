@@ -29,7 +29,6 @@ export interface JobInput {
 }
 
 const COMMON_INPUTS = ['adapterId', 'topic', 'message', 'requestId', 'traceparent'] as const
-const REQUEST_ID_NAMESPACE = Buffer.from('b6f1d3ce5a524a528f0c0f6a5d2f9a10', 'hex')
 const DEFAULT_RETRY_BACK_OFF_MS = 30_000
 /** Result variables and request ids travel through headers, logs and indexes. */
 const REQUEST_ID = /^[\x21-\x7e]{1,200}$/
@@ -153,14 +152,17 @@ export function requestIdOf(reader: InputReader): string | undefined {
   throw wrong('requestId', given, '1 to 200 visible ASCII characters without blanks')
 }
 
-/** Derived from engine name and job key: the same on every redelivery. A UUID of version 5. */
-export function defaultRequestId(engineName: string, job: Job): string {
-  const name = Buffer.from(`${engineName}/${job.key}`)
-  const bytes = hash('sha1', Buffer.concat([REQUEST_ID_NAMESPACE, name]), 'buffer')
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  const digits = bytes.toString('hex', 0, 16)
-  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12, 16)}-${digits.slice(16, 20)}-${digits.slice(20)}`
+/**
+ * Request ids of an engine's jobs: the same on every redelivery. UUIDs of version 8, the job key first: the ids of new jobs are
+ * neighbours in the index of the audit log, where ids in no order would each touch a page of their own.
+ */
+export function defaultRequestIds(engineName: string): (job: Job) => string {
+  const engine = hash('sha1', engineName)
+  const end = `${engine.slice(0, 2)}-${engine.slice(2, 14)}`
+  return ({ key }) => {
+    const digits = BigInt.asUintN(64, BigInt(key)).toString(16).padStart(16, '0')
+    return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-8${digits.slice(12, 15)}-8${digits.slice(15)}${end}`
+  }
 }
 
 /** @throws RelayError INPUT_INVALID naming the input, its value and what would be right. */

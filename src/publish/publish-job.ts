@@ -13,7 +13,7 @@ import type { WorkerStats } from '../sla/worker-stats.js'
 import { type Call, OPERATION, tracesOf } from './call.js'
 import { NO_EXPRESSIONS, taskExpressions } from './expressions.js'
 import type { Holds } from './holds.js'
-import { defaultRequestId, InputReader, parseJobInput, requestIdOf, retryBackOffOf } from './job-input.js'
+import { defaultRequestIds, InputReader, parseJobInput, requestIdOf, retryBackOffOf } from './job-input.js'
 import { type EarlierPublish, fingerprintOf, type Ledger } from './ledger.js'
 import { outboundMessage } from './outbound-message.js'
 import {
@@ -57,6 +57,7 @@ const POLL_MS = 1000
 export function createPublisher(dependencies: PublishDependencies): (job: Job) => Promise<void> {
   const { engine, directory, connections, ledger, recorder, fileLog, unansweredShare, holds, stats, log } =
     dependencies
+  const defaultRequestId = defaultRequestIds(engine.name)
 
   return async function publishJob(job) {
     const call: Call = {
@@ -64,7 +65,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
       driver: dependencies.driverOf(job.type),
       reader: new InputReader(job),
       startedAt: performance.now(),
-      requestId: defaultRequestId(engine.name, job),
+      requestId: defaultRequestId(job),
       retryBackOffMs: 0,
       expressions: NO_EXPRESSIONS,
       attempt: 1,
