@@ -95,7 +95,9 @@ function hintOf(words: readonly string[], places: readonly Steps[]): (json: stri
     hints.push(escaped(last))
   }
   if (hints.length === 0) return () => false
-  const hint = new RegExp(hints.join('|'), 'i')
+  // Looked for backwards from each colon: there are few of them, and each other place could begin a name. In JSON that is a
+  // text within JSON, quotes and blanks have backslashes.
+  const hint = new RegExp(`:(?<=(?:${hints.join('|')})(?:["'\\s\\\\]|\\\\[nrt])*:)`, 'i')
   // A name may be written with escapes.
   return (json) => hint.test(json) || json.includes('\\u')
 }

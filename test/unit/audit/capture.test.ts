@@ -60,6 +60,17 @@ describe('masks', () => {
     assert.equal(kept.message, '{"password":"***","n":1}')
   })
 
+  it('are not evaded by blanks before a colon, nor by those of JSON that is a text', () => {
+    const message = '{"password" \r\n\t : "a"}'
+    for (const given of [
+      message,
+      JSON.stringify(message),
+      JSON.stringify(`{"text":${JSON.stringify(message)}}`),
+    ]) {
+      assert.doesNotMatch(captured({ auditMaskNames: ['password'] }, given) ?? '', /"a/)
+    }
+  })
+
   it('are not evaded by escapes in a name', () => {
     assert.equal(
       captured({ auditMaskNames: ['password'] }, '{"p\\u0061ssword":"a"}'),
