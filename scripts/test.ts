@@ -101,11 +101,10 @@ async function runWithServers(chosen: string[]): Promise<void> {
       process.env.BPMN_RELAY_TEST_SERVERS = JSON.stringify(stack.addresses)
       const endToEnd = chosen.filter((file) => suiteOf(file) === 'e2e')
       const others = chosen.filter((file) => !endToEnd.includes(file))
-      const results = [
-        ...(await runFiles(others, 2)),
-        // One after the other: every worker takes jobs of the standard task types, whichever test made them.
-        ...(await runFiles(endToEnd, 1)),
-      ]
+      // Of those end to end one after the other: every worker takes jobs of the standard task types, whichever test made
+      // them. Most of their time they wait for servers that were stopped, so that others may run beside them.
+      const beside = runFiles(others, 1)
+      const results = [...(await runFiles(endToEnd, 1)), ...(await runFiles(others, 1)), ...(await beside)]
       count(await withSecondTries(results))
     }
     if (total.failed > 0) await keepLogs(dataFolder)
@@ -131,9 +130,11 @@ interface FileResult {
   skipped: number
 }
 
-/** As many files at a time as `concurrency` says; what a file prints comes out together, once it is through. */
-async function runFiles(chosen: string[], concurrency: number): Promise<FileResult[]> {
-  const left = [...chosen]
+/**
+ * As many files at a time as `concurrency` says, each taken off the list; what a file prints comes out together, once it
+ * is through.
+ */
+async function runFiles(left: string[], concurrency: number): Promise<FileResult[]> {
   const results: FileResult[] = []
   const lane = async () => {
     for (let file = left.shift(); file !== undefined; file = left.shift()) results.push(await runFile(file))
