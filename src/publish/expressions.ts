@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../core/errors.js'
 import { type Evaluation, type FeelExpression, type FeelFunctions, feelExpression } from '../core/feel.js'
-import { parseDuration } from './duration.js'
+import { parseDuration } from '../core/time-text.js'
 
 /** What an `errorExpression` decides in place of the rule. */
 export type Verdict =

@@ -4,8 +4,8 @@ import type { RegisteredDriver } from '../brokers/registry.js'
 import { decodeBase64 } from '../core/base64.js'
 import { ERRORS, RelayError } from '../core/errors.js'
 import { membersOf, objectOf } from '../core/json.js'
+import { parseDuration } from '../core/time-text.js'
 import type { Job } from '../engine/engine.js'
-import { parseDuration } from './duration.js'
 
 /** A task's inputs, parsed. `message` and `key` stay JSON text: their digits are the engine's. */
 export interface JobInput {

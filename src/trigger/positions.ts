@@ -1,5 +1,6 @@
 import type { StartPosition } from '../brokers/operator.js'
 import { RelayError } from '../core/errors.js'
+import { parseTime } from '../core/time-text.js'
 import type { GroupMove, TriggerSettings } from './trigger.js'
 import { listensTo } from './trigger-settings.js'
 
@@ -11,7 +12,7 @@ export interface StartupPosition {
   type?: string | undefined
   /** With `specific-offsets`: partitions as `topic/partition`, and offsets; others begin where the group stands. */
   offsets?: readonly (readonly [partition: string, offset: string | number | bigint])[] | undefined
-  /** With `date`: see `parseTime`. */
+  /** With `date`, such as `2020-02-01 04:15:00.00 Z` or an ISO 8601 time. */
   date?: string | undefined
 }
 
@@ -37,10 +38,18 @@ export function startupMoves({ type = 'group-offsets', offsets = [], date }: Sta
       return [{ to: { at: known } }]
     case 'date':
       if (date === undefined) throw invalid('startup position date needs a date')
-      return [{ to: { at: 'time', time: parseTime(date) } }]
+      return [{ to: { at: 'time', time: timeOf(date) } }]
     case 'specific-offsets':
       return specificMoves(offsets)
   }
+}
+
+function timeOf(date: string): number {
+  const time = parseTime(date)
+  if (time !== undefined) return time
+  throw invalid(
+    `date ${JSON.stringify(date)} is no time with a zone since 1970: write it such as 2020-02-01T04:15:00Z`,
+  )
 }
 
 function specificMoves(offsets: NonNullable<StartupPosition['offsets']>): GroupMove[] {
@@ -66,27 +75,6 @@ export function parseOffset(of: string, given: string | number | bigint): string
   const text = String(given).trim()
   if (/^\d{1,19}$/.test(text) && BigInt(text) <= LARGEST_OFFSET) return BigInt(text).toString()
   throw invalid(`offset of "${of}" is ${JSON.stringify(text)}: use a whole number, 0 or more`)
-}
-
-const TIME =
-  /^(\d{4}-\d\d-\d\d)(?:(?:T|\s+)(\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?$/i
-
-/**
- * Milliseconds since 1970 of a time as ISO 8601 or with a space in the place of its T, such as
- * `2020-02-01 04:15:00.00 Z`. A date alone is its midnight, UTC; a time must name its zone.
- * @throws RelayError SETTINGS_INVALID
- */
-export function parseTime(text: string): number {
-  const [, day = '', minute = '00:00', second = '00', fraction = '', zone = 'Z'] =
-    TIME.exec(text.trim()) ?? []
-  const [, sign, hours = '', minutes = '00'] = /^([+-])(\d\d):?(\d\d)?$/.exec(zone) ?? []
-  const clock = `${minute}:${second}.${fraction.padEnd(3, '0').slice(0, 3)}`
-  const time = Date.parse(`${day}T${clock}${sign === undefined ? 'Z' : `${sign}${hours}:${minutes}`}`)
-  // Days that a month does not have would else run over into the next.
-  if (!Number.isNaN(time) && new Date(`${day}T00:00Z`).toISOString().startsWith(day) && time >= 0) return time
-  throw invalid(
-    `date ${JSON.stringify(text)} is no time with a zone since 1970: write it such as 2020-02-01T04:15:00Z`,
-  )
 }
 
 /** @throws RelayError SETTINGS_INVALID */
