@@ -1,7 +1,7 @@
 import type { TObject } from 'typebox'
 import type { Log } from '../core/log.js'
 import type { BrokerOperator } from './operator.js'
-import type { MessageHandler, Source, Subscription } from './subscription.js'
+import type { MessageHandler, Source, SourceLimits, Subscription } from './subscription.js'
 
 /** A message ready to go: bytes, not values. Made by src/adapters/serialization. */
 interface OutboundBase {
@@ -74,8 +74,11 @@ export interface BrokerDriver<Settings = unknown> {
   connect(settings: Settings, ctx: ConnectionContext): BrokerConnection
   /** As `connect`, for operators. Absent: there is nothing they could do from here. */
   operate?(settings: Settings, ctx: ConnectionContext): BrokerOperator
-  /** @throws RelayError naming what of a source cannot be consumed under these settings, whatever the servers say */
-  checkSource?(settings: Settings, source: Source): void
+  /**
+   * How much of a source would be handled at a time.
+   * @throws RelayError naming what of it cannot be consumed under these settings, whatever the servers say
+   */
+  checkSource?(settings: Settings, source: Source): SourceLimits
   /**
    * Joins a consumer group; resolves once this is a member. Later outages heal by themselves.
    * @throws RelayError why it cannot be one: nothing is left behind, and it may be tried again if that is retryable

@@ -10,7 +10,7 @@ import type {
 import { createKafkaDriver } from './kafka/driver.js'
 import type { BrokerOperator } from './operator.js'
 import { createRocketmqDriver } from './rocketmq/driver.js'
-import type { Source } from './subscription.js'
+import type { Source, SourceLimits } from './subscription.js'
 
 /** A driver whose settings type nobody outside needs to know. */
 export interface RegisteredDriver {
@@ -25,8 +25,11 @@ export interface RegisteredDriver {
   connect(address: string, settings: Record<string, unknown>, context: ConnectionContext): BrokerConnection
   /** @throws RelayError SETTINGS_INVALID */
   operate(address: string, settings: Record<string, unknown>, context: ConnectionContext): BrokerOperator
-  /** @throws RelayError naming what of a source cannot be consumed through an adapter of these settings */
-  checkSource(address: string, settings: Record<string, unknown>, source: Source): void
+  /**
+   * How much of a source would be handled at a time; undefined where nothing can be consumed.
+   * @throws RelayError naming what of it cannot be consumed through an adapter of these settings
+   */
+  checkSource(address: string, settings: Record<string, unknown>, source: Source): SourceLimits | undefined
 }
 
 export type DriverRegistry = ReadonlyMap<string, RegisteredDriver>

@@ -22,6 +22,12 @@ export interface Source {
   maxRedeliveries?: number | undefined
 }
 
+/** Of a source, as it says or else as the adapter does. */
+export interface SourceLimits {
+  concurrency: number
+  batchSize: number
+}
+
 export interface TopicSelection {
   topic: string
   /** Default: all messages. */

@@ -1,8 +1,8 @@
 import type { StartPosition } from '../brokers/operator.js'
 import { RelayError } from '../core/errors.js'
 import { parseTime } from '../core/time-text.js'
+import { listensTo } from './topic-pattern.js'
 import type { GroupMove, TriggerSettings } from './trigger.js'
-import { listensTo } from './trigger-settings.js'
 
 export const STARTUP_POSITIONS = ['group-offsets', 'earliest', 'latest', 'specific-offsets', 'date'] as const
 

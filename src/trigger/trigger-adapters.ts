@@ -3,7 +3,7 @@ import type { Secrets } from '../adapters/secrets.js'
 import type { AdapterStore } from '../adapters/store.js'
 import type { AdapterKind } from '../brokers/broker.js'
 import { type DriverRegistry, driverOf } from '../brokers/registry.js'
-import type { Source } from '../brokers/subscription.js'
+import type { Source, SourceLimits } from '../brokers/subscription.js'
 import type { Log } from '../core/log.js'
 
 /** What is to be known of an adapter that a trigger refers to; nothing is connected for it. */
@@ -16,7 +16,7 @@ export interface TriggerAdapter {
   /** Topics can be found by a pattern. */
   listsTopics: boolean
   /** @throws RelayError naming what this broker, or its protocol, cannot do */
-  checkSource(source: Source): void
+  checkSource(source: Source): SourceLimits | undefined
 }
 
 /** By id; undefined: there is none. @throws RelayError ENV_UNKNOWN, SETTINGS_INVALID, MASTER_KEY_MISSING */

@@ -1,6 +1,8 @@
+import type { SourceLimits } from '../brokers/subscription.js'
 import { RelayError } from '../core/errors.js'
 import { feelExpression } from '../core/feel.js'
 import { checkName } from '../core/names.js'
+import { listensTo, topicPattern } from './topic-pattern.js'
 import type { TriggerAction, TriggerSettings } from './trigger.js'
 import type { TriggerAdapter, TriggerAdapters } from './trigger-adapters.js'
 
@@ -70,20 +72,21 @@ export function checkedTrigger(given: TriggerSettings, adapters: TriggerAdapters
   return settings
 }
 
-/** A pattern as names of topics are held against it: the whole name must match. @throws RelayError SETTINGS_INVALID */
-export function topicPattern(pattern: string): RegExp {
-  try {
-    // Alone first: a bracket too many could else close the group that is put around it.
-    return new RegExp(`^(?:${new RegExp(pattern).source})$`)
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw invalid(`topicPattern cannot be used: ${reason}; write a JavaScript regular expression`, cause)
-  }
-}
-
-/** Whether a trigger listens to this topic. */
-export function listensTo({ topics, topicPattern: pattern }: TriggerSettings, topic: string): boolean {
-  return pattern === null ? topics.includes(topic) : topicPattern(pattern).test(topic)
+/**
+ * How many messages one worker handles at a time, as the trigger says or else its adapter.
+ * @throws RelayError naming what its broker, or its protocol, cannot do
+ */
+export function limitsOf(
+  { group, topics, filter, order, concurrency, initialOffset }: TriggerSettings,
+  adapter: TriggerAdapter,
+): SourceLimits | undefined {
+  return adapter.checkSource({
+    ...{ group, order },
+    // What a pattern will find is not known yet; the filter is the same for all of it.
+    topics: (topics.length > 0 ? topics : ['any']).map((topic) => ({ topic, filter: filter ?? undefined })),
+    from: { at: initialOffset },
+    concurrency: concurrency ?? undefined,
+  })
 }
 
 function known(field: string, id: string, adapters: TriggerAdapters): TriggerAdapter {
@@ -212,16 +215,9 @@ function completionTimeoutOf({ acknowledge, action, completionTimeoutMs }: Trigg
 
 /** What only the broker's own driver knows, such as which characters its groups may have. */
 function checkSource(settings: TriggerSettings, adapter: TriggerAdapter): void {
-  const { group, topics, filter, order, concurrency, initialOffset } = settings
-  if (group.trim() === '') throw invalid('group is empty: give the consumer group, or leave it out')
+  if (settings.group.trim() === '') throw invalid('group is empty: give the consumer group, or leave it out')
   try {
-    adapter.checkSource({
-      ...{ group, order },
-      // What a pattern will find is not known yet; the filter is the same for all of it.
-      topics: (topics.length > 0 ? topics : ['any']).map((topic) => ({ topic, filter: filter ?? undefined })),
-      from: { at: initialOffset },
-      concurrency: concurrency ?? undefined,
-    })
+    limitsOf(settings, adapter)
   } catch (cause) {
     throw cause instanceof RelayError && !cause.retryable ? invalid(cause.message, cause) : cause
   }

@@ -1,19 +1,10 @@
-import { type TProperties, Type } from 'typebox'
-import { Value } from 'typebox/value'
 import { validate as isUuid, v7 as uuidv7 } from 'uuid'
 import { RelayError } from '../core/errors.js'
 import { type Database, violatesReference } from '../db/database.js'
-import { Timestamp } from '../db/row-types.js'
 import { unlessNameIsTaken } from '../db/taken-names.js'
-import {
-  ACKNOWLEDGE,
-  type GroupMove,
-  TRIGGER_STATES,
-  type Trigger,
-  type TriggerSettings,
-  type TriggerState,
-} from './trigger.js'
+import type { GroupMove, Trigger, TriggerSettings, TriggerState } from './trigger.js'
 import type { TriggerAdapters } from './trigger-adapters.js'
+import { triggerOf } from './trigger-row.js'
 import { checkedTrigger, type NewTrigger, withChanges, withDefaults } from './trigger-settings.js'
 
 type Queries = Pick<Database, 'query'>
@@ -55,64 +46,6 @@ const SELECTED = Object.entries({
 })
   .map(([name, column]) => `${column} AS "${name}"`)
   .join(', ')
-
-const closed = <Properties extends TProperties>(properties: Properties) =>
-  Type.Object(properties, { additionalProperties: false })
-const orNull = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()])
-const optionalText = orNull(Type.String())
-const optionalNumber = orNull(Type.Integer())
-
-const Move = closed({
-  to: Type.Union([
-    closed({ at: Type.Union([Type.Literal('earliest'), Type.Literal('latest')]) }),
-    closed({ at: Type.Literal('offset'), offset: Type.String() }),
-    closed({ at: Type.Literal('time'), time: Type.Number() }),
-  ]),
-  topic: Type.Optional(Type.String()),
-  partitions: Type.Optional(Type.Array(Type.Integer())),
-})
-
-const TriggerRow = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  description: Type.String(),
-  adapterId: Type.String(),
-  topics: Type.Array(Type.String()),
-  topicPattern: optionalText,
-  filter: orNull(Type.Union([closed({ tags: Type.Array(Type.String()) }), closed({ sql: Type.String() })])),
-  group: Type.String(),
-  order: Type.Enum(['none', 'key', 'queue']),
-  concurrency: optionalNumber,
-  action: Type.Union([
-    closed({ kind: Type.Literal('start'), processId: Type.String(), version: optionalNumber }),
-    closed({
-      kind: Type.Literal('message'),
-      name: Type.String(),
-      correlationKey: Type.String(),
-      messageId: optionalText,
-      ttlMs: Type.Integer(),
-    }),
-    closed({ kind: Type.Literal('forward'), adapterId: Type.String(), topic: optionalText }),
-  ]),
-  activationCondition: optionalText,
-  variables: optionalText,
-  acknowledge: Type.Enum([...ACKNOWLEDGE]),
-  completionTimeoutMs: optionalNumber,
-  initialOffset: Type.Enum(['latest', 'earliest']),
-  onUndeserializable: Type.Enum(['dead-letter', 'skip']),
-  maxAttempts: Type.Integer(),
-  retryBackOffMs: Type.Integer(),
-  retryBackOffMaxMs: Type.Integer(),
-  deadLetterTopic: optionalText,
-  deadLetterAdapterId: optionalText,
-  state: Type.Enum([...TRIGGER_STATES]),
-  pendingMoves: Type.Array(Move),
-  managed: Type.Boolean(),
-  revision: Type.Integer(),
-  createdAt: Timestamp,
-  updatedAt: Timestamp,
-})
 
 /** By name. */
 export async function triggers(database: Queries): Promise<Trigger[]> {
@@ -254,8 +187,4 @@ function columnsOf(settings: TriggerSettings): [column: string, value: unknown][
 
 function isSetting(name: string): name is keyof typeof SETTINGS {
   return Object.hasOwn(SETTINGS, name)
-}
-
-function triggerOf(row: unknown): Trigger {
-  return Value.Parse(TriggerRow, row)
 }

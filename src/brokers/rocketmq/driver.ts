@@ -22,7 +22,7 @@ export function createRocketmqDriver() {
         : new RocketmqConnection(new GrpcWire(settings, context.log), settings, context)
     },
     operate: (settings, context) => createRocketmqOperator(settings, context.log),
-    checkSource: (settings, source) => void checkSource(source, settings),
+    checkSource: (settings, source) => checkSource(source, settings),
     subscribe,
   } satisfies BrokerDriver<RocketmqSettings>
 }
