@@ -13,6 +13,7 @@ import { CreateSettledMark1763700000021 } from './1763700000021-create-settled-m
 import { CreateTrigger1763700000022 } from './1763700000022-create-trigger.js'
 import { AddTriggerStatus1763700000023 } from './1763700000023-add-trigger-status.js'
 import { ReferToForwardAdapter1763700000024 } from './1763700000024-refer-to-forward-adapter.js'
+import { NoteDeadLetters1763700000025 } from './1763700000025-note-dead-letters.js'
 
 /**
  * All migrations, oldest first. Only append: a released one is never edited. An index added to the audit log once that
@@ -35,4 +36,5 @@ export const MIGRATIONS = [
   CreateTrigger1763700000022,
   AddTriggerStatus1763700000023,
   ReferToForwardAdapter1763700000024,
+  NoteDeadLetters1763700000025,
 ]

@@ -138,6 +138,7 @@ CREATE TABLE dead_letter (
   state text NOT NULL DEFAULT 'waiting'::text,
   resolved_at timestamp with time zone,
   resolved_by text,
+  resolved_note text,
   CONSTRAINT dead_letter_pkey PRIMARY KEY (id),
   CONSTRAINT dead_letter_trigger_id_message_id_message_at_key UNIQUE (trigger_id, message_id, message_at)
 );
@@ -379,6 +380,7 @@ CREATE TABLE worker_state (
 CREATE INDEX alert_notice_due ON public.alert_notice USING btree (due_at) WHERE (status = 'waiting'::text);
 CREATE INDEX alert_policy_id ON public.alert USING btree (policy_id);
 CREATE INDEX dead_letter_at ON public.dead_letter USING btree (at, id);
+CREATE INDEX dead_letter_request_id ON public.dead_letter USING btree (request_id);
 CREATE INDEX dead_letter_waiting ON public.dead_letter USING btree (trigger_id) WHERE (state = 'waiting'::text);
 CREATE INDEX publish_ledger_at ON public.publish_ledger USING btree (at);
 CREATE INDEX settled_mark_at ON public.settled_mark USING btree (at);

@@ -1,5 +1,6 @@
 import type { Database } from '../db/database.js'
 import { ensureAuditPartitions, isMissingPartition } from '../db/partitions.js'
+import type { Session } from '../db/session.js'
 import { storable } from '../db/storable.js'
 import type { AuditRow } from './call-record.js'
 
@@ -36,15 +37,20 @@ FROM jsonb_to_recordset($1::jsonb) AS action(
 
 /** Resolves when all are durable: as one statement, all or none. @throws RelayError DATABASE_AWAY */
 export async function recordAdminActions(database: Database, actions: readonly AdminAction[]): Promise<void> {
+  try {
+    await addAdminActions(database, actions)
+  } catch (error) {
+    if (!isMissingPartition(error)) throw error
+    await ensureAuditPartitions(database)
+    await addAdminActions(database, actions)
+  }
+}
+
+/** As part of a transaction, with what was done; today's partition must be there. */
+export async function addAdminActions(session: Session, actions: readonly AdminAction[]): Promise<void> {
   if (actions.length === 0) return
   const rows = JSON.stringify(actions, (_, value: unknown) =>
     typeof value === 'string' ? storable(value) : value,
   )
-  try {
-    await database.query(INSERT, [rows])
-  } catch (error) {
-    if (!isMissingPartition(error)) throw error
-    await ensureAuditPartitions(database)
-    await database.query(INSERT, [rows])
-  }
+  await session.query(INSERT, [rows])
 }

@@ -44,6 +44,8 @@ export const OPERATIONS = [
   { operation: 'notifier.disable', ...BY_OPERATOR },
   { operation: 'notifier.delete', ...BY_OPERATOR },
   { operation: 'notifier.test', ...BY_OPERATOR },
+  { operation: 'dead-letter.replay', ...BY_OPERATOR },
+  { operation: 'dead-letter.discard', ...BY_OPERATOR },
 ] as const satisfies OperationKind[]
 
 export type Operation = (typeof OPERATIONS)[number]['operation']

@@ -8,6 +8,7 @@ import { addAlertCommands } from './alert.js'
 import { addAuditCommands } from './audit.js'
 import { addClusterCommands } from './cluster.js'
 import { addConsumeCommand } from './consume.js'
+import { addDeadLetterCommands } from './dead-letter.js'
 import { addDemoCommand } from './demo.js'
 import { addEnvCommands } from './env.js'
 import { addGroupCommands } from './group.js'
@@ -62,6 +63,7 @@ Examples:
   addProduceCommand(program)
   addConsumeCommand(program)
   addMessageCommands(program)
+  addDeadLetterCommands(program)
   addStackCommands(program)
   addDemoCommand(program)
   return program

@@ -6,3 +6,10 @@ export const Timestamp = Type.Refine(
   (value) => value instanceof Date,
   () => 'must be a date',
 )
+
+/** A `bytea`, which the driver reads as a buffer. */
+export const Bytes = Type.Refine(
+  Type.Unsafe<Buffer>({}),
+  (value) => Buffer.isBuffer(value),
+  () => 'must be bytes',
+)

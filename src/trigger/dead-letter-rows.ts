@@ -30,7 +30,8 @@ export function insertDeadLetters(parameter: string): string {
     error_text = excluded.error_text,
     state = 'waiting',
     resolved_at = NULL,
-    resolved_by = NULL`
+    resolved_by = NULL,
+    resolved_note = NULL`
 }
 
 /**

@@ -1,5 +1,3 @@
-import type { ErrorCode } from '../core/errors.js'
-
 /** Where on its way a message was given up. */
 export const DEAD_LETTER_STAGES = [
   'deserialize',
@@ -14,7 +12,9 @@ export type DeadLetterStage = (typeof DEAD_LETTER_STAGES)[number]
 /** A value of a header: text, or base64 where the bytes are no UTF-8. */
 export type StoredHeader = string | { base64: string }
 
-export type DeadLetterState = 'waiting' | 'replayed' | 'discarded'
+/** `waiting` for a person. */
+export const DEAD_LETTER_STATES = ['waiting', 'replayed', 'discarded'] as const
+export type DeadLetterState = (typeof DEAD_LETTER_STATES)[number]
 
 /** A message that a trigger gave up, whole. 64-bit numbers are decimal text. */
 export interface DeadLetter {
@@ -43,9 +43,11 @@ export interface DeadLetter {
   messageGroup: string | null
   attempts: number
   stage: DeadLetterStage
-  errorCode: ErrorCode
+  errorCode: string
   errorText: string
   state: DeadLetterState
   resolvedAt: Date | null
   resolvedBy: string | null
+  /** Why it was discarded. */
+  resolvedNote: string | null
 }

@@ -21,7 +21,7 @@ export interface GivenUp {
 }
 
 /** A dead letter as the transaction of its record writes it. */
-export type NewDeadLetter = Omit<DeadLetter, 'at' | 'state' | 'resolvedAt' | 'resolvedBy'>
+export type NewDeadLetter = Omit<DeadLetter, 'at' | 'state' | 'resolvedAt' | 'resolvedBy' | 'resolvedNote'>
 
 const MAX_ERROR_TEXT = 6000
 const MAX_HEADER_TEXT = 1000

@@ -3,20 +3,9 @@ import { test } from 'node:test'
 import { RelayError } from '../../../src/core/errors.js'
 import { deadLettersJson, insertDeadLetters } from '../../../src/trigger/dead-letter-rows.js'
 import { deadLetterOf } from '../../../src/trigger/give-up.js'
+import { GIVEN_UP } from '../../helpers/dead-letters.js'
 import { inboundMessage } from '../../helpers/inbound-message.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
-
-const GIVEN_UP = {
-  trigger: {
-    id: '0198b3f0-0000-7000-8000-000000000001',
-    name: 'start-orders',
-    action: { kind: 'start', processId: 'order', version: null },
-  },
-  adapter: { id: '0198b3f0-0000-7000-8000-000000000002', name: 'kafka' },
-  requestId: 'r1',
-  stage: 'variables',
-  error: new RelayError('EXPRESSION_INVALID', 'variables: wrong'),
-} as const
 
 test('Dead letters are written within another statement', async (t) => {
   const database = await migratedDatabase(t)

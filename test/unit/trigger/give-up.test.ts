@@ -2,20 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { brokerDrivers, driverOf } from '../../../src/brokers/registry.js'
 import { RelayError } from '../../../src/core/errors.js'
-import { deadLetterMessage, deadLetterOf, type GivenUp, messageTime } from '../../../src/trigger/give-up.js'
+import { deadLetterMessage, deadLetterOf, messageTime } from '../../../src/trigger/give-up.js'
+import { GIVEN_UP } from '../../helpers/dead-letters.js'
 import { inboundMessage } from '../../helpers/inbound-message.js'
 
-const GIVEN_UP: GivenUp = {
-  trigger: {
-    id: '0198b3f0-0000-7000-8000-000000000001',
-    name: 'start-orders',
-    action: { kind: 'start', processId: 'order', version: null },
-  },
-  adapter: { id: '0198b3f0-0000-7000-8000-000000000002', name: 'kafka' },
-  requestId: 'r1',
-  stage: 'variables',
-  error: new RelayError('EXPRESSION_INVALID', 'variables: wrong\nat 1:2'),
-}
+const WRONG = { ...GIVEN_UP, error: new RelayError('EXPRESSION_INVALID', 'variables: wrong\nat 1:2') }
 
 describe('a dead letter', () => {
   it('has headers as text where they are text, else as base64, repeated ones as several', () => {
@@ -71,7 +62,7 @@ describe('the message of a dead-letter topic', () => {
 
   it('is the same with the headers of Kafka Connect', () => {
     const { inputs } = driverOf(brokerDrivers(), 'kafka')
-    const { headers, key, value, timestamp } = deadLetterMessage(message, GIVEN_UP, { ...place, inputs })
+    const { headers, key, value, timestamp } = deadLetterMessage(message, WRONG, { ...place, inputs })
     assert.deepEqual(headers, { source: Buffer.from('shop'), ...expected })
     assert.deepEqual([key, value, timestamp], [message.key, message.value, message.timestamp])
   })
@@ -80,7 +71,7 @@ describe('the message of a dead-letter topic', () => {
     const { inputs } = driverOf(brokerDrivers(), 'rocketmq')
     const { headers, messageGroup } = deadLetterMessage(
       inboundMessage({ ...message, messageGroup: 'g' }),
-      GIVEN_UP,
+      WRONG,
       { ...place, inputs },
     )
     const { 'x-message-key': key, 'x-message-timestamp': time, ...properties } = headers

@@ -1,0 +1,30 @@
+import type { InboundMessage } from '../../src/brokers/subscription.js'
+import { RelayError } from '../../src/core/errors.js'
+import type { Database } from '../../src/db/database.js'
+import { deadLettersJson, insertDeadLetters } from '../../src/trigger/dead-letter-rows.js'
+import { deadLetterOf, type GivenUp } from '../../src/trigger/give-up.js'
+import { inboundMessage } from './inbound-message.js'
+
+export const GIVEN_UP: GivenUp = {
+  trigger: {
+    id: '0198b3f0-0000-7000-8000-000000000001',
+    name: 'start-orders',
+    action: { kind: 'start', processId: 'order', version: null },
+  },
+  adapter: { id: '0198b3f0-0000-7000-8000-000000000002', name: 'kafka' },
+  requestId: 'r1',
+  stage: 'variables',
+  error: new RelayError('EXPRESSION_INVALID', 'variables: wrong'),
+}
+
+/** Gives a message up, as a worker does. @returns the id of its dead letter */
+export async function giveUp(
+  database: Pick<Database, 'query'>,
+  message: Partial<InboundMessage> & { offset: string },
+  givenUp: Partial<GivenUp> = {},
+): Promise<string> {
+  const id = `orders-0-${message.offset}`
+  const letter = deadLetterOf(inboundMessage({ id, ...message }), { ...GIVEN_UP, ...givenUp })
+  await database.query(`WITH dead AS (${insertDeadLetters('$1')}) SELECT`, [deadLettersJson([letter])])
+  return letter.id
+}
