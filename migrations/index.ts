@@ -14,6 +14,7 @@ import { CreateTrigger1763700000022 } from './1763700000022-create-trigger.js'
 import { AddTriggerStatus1763700000023 } from './1763700000023-add-trigger-status.js'
 import { ReferToForwardAdapter1763700000024 } from './1763700000024-refer-to-forward-adapter.js'
 import { NoteDeadLetters1763700000025 } from './1763700000025-note-dead-letters.js'
+import { MarkManaged1763700000026 } from './1763700000026-mark-managed.js'
 
 /**
  * All migrations, oldest first. Only append: a released one is never edited. An index added to the audit log once that
@@ -37,4 +38,5 @@ export const MIGRATIONS = [
   AddTriggerStatus1763700000023,
   ReferToForwardAdapter1763700000024,
   NoteDeadLetters1763700000025,
+  MarkManaged1763700000026,
 ]

@@ -92,6 +92,7 @@ CREATE TABLE alert_policy (
   notifiers text[] NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  managed boolean NOT NULL DEFAULT false,
   CONSTRAINT alert_policy_name_key UNIQUE (name),
   CONSTRAINT alert_policy_pkey PRIMARY KEY (id)
 );
@@ -149,6 +150,7 @@ CREATE TABLE environment_variable (
   secret boolean NOT NULL DEFAULT false,
   description text NOT NULL DEFAULT ''::text,
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  managed boolean NOT NULL DEFAULT false,
   CONSTRAINT environment_variable_pkey PRIMARY KEY (name)
 );
 
@@ -161,6 +163,7 @@ CREATE TABLE notifier (
   enabled boolean NOT NULL DEFAULT true,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  managed boolean NOT NULL DEFAULT false,
   CONSTRAINT notifier_name_key UNIQUE (name),
   CONSTRAINT notifier_pkey PRIMARY KEY (id)
 );

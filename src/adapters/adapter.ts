@@ -19,6 +19,9 @@ export interface Adapter {
   /** Count calls in the SLA counters. Default true. */
   slaMonitoring: boolean
   enabled: boolean
+  /** Kept by `bpmn-relay apply`. */
+  managed: boolean
+  /** Grows with every change. */
   revision: number
 }
 
@@ -35,4 +38,8 @@ export interface NewAdapter {
   logResults?: boolean
   slaMonitoring?: boolean
   enabled?: boolean
+  managed?: boolean
 }
+
+/** What is not given stays as it is. Of settings all are given, with those sealed texts that stay. */
+export type AdapterChange = Partial<Omit<NewAdapter, 'name' | 'kind'>>

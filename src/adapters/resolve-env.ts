@@ -5,6 +5,8 @@ export interface EnvironmentVariable {
   value: string
   secret: boolean
   description: string
+  /** Kept by `bpmn-relay apply`. */
+  managed: boolean
 }
 
 /** Looks a variable up; undefined when there is none of this name. */

@@ -5,7 +5,7 @@ import { checkName } from '../core/names.js'
 import { type Database, violatesReference } from '../db/database.js'
 import { AdapterEntity, type AdapterRow, EnvironmentVariableEntity, NotifierEntity } from '../db/entities.js'
 import { unlessNameIsTaken } from '../db/taken-names.js'
-import type { Adapter, NewAdapter } from './adapter.js'
+import type { Adapter, AdapterChange, NewAdapter } from './adapter.js'
 import { adapterSettingsSchema, envPurpose, resolveAdapter, variableLookup } from './resolve-adapter.js'
 import type { EnvironmentVariable } from './resolve-env.js'
 import type { Secrets } from './secrets.js'
@@ -13,7 +13,31 @@ import { SERIALIZATIONS, type Serialization } from './serialization/serializer.j
 import { parseSerializationSettings } from './serialization/settings.js'
 import { sealSettings, secretPathsOf, variablesOf } from './stored-settings.js'
 
+/** What is not said of a new adapter. */
+export const ADAPTER_DEFAULTS = {
+  description: '',
+  settings: {},
+  keySerialization: 'string',
+  valueSerialization: 'string',
+  auditRequests: true,
+  logResults: false,
+  slaMonitoring: true,
+  enabled: true,
+  managed: false,
+} satisfies Partial<NewAdapter>
+
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,199}$/
+
+/** What a person gives of a variable. */
+export interface VariableInput {
+  name: string
+  /** Undefined: what the variable has. */
+  value: string | undefined
+  secret: boolean
+  description: string
+  /** Undefined: as it is, at first false. */
+  managed?: boolean | undefined
+}
 
 /** Adapters and environment variables in Postgres. Secrets stay sealed in what it returns. */
 export interface AdapterStore {
@@ -23,14 +47,19 @@ export interface AdapterStore {
   adapter(idOrName: string): Promise<Adapter>
   /** @throws RelayError SETTINGS_INVALID, ENV_UNKNOWN, NAME_TAKEN, MASTER_KEY_MISSING */
   createAdapter(input: NewAdapter): Promise<Adapter>
+  /** @throws RelayError NOT_FOUND, SETTINGS_INVALID, ENV_UNKNOWN, MASTER_KEY_MISSING */
+  updateAdapter(idOrName: string, change: AdapterChange): Promise<Adapter>
   /** Of a disabled adapter, jobs are held. @throws RelayError NOT_FOUND */
   setEnabled(idOrName: string, enabled: boolean): Promise<Adapter>
   /** @throws RelayError NOT_FOUND; ADAPTER_IN_USE naming the triggers that refer to it */
   deleteAdapter(idOrName: string): Promise<Adapter>
   /** By name. */
   variables(): Promise<EnvironmentVariable[]>
-  /** Makes a variable or changes it. @throws RelayError SETTINGS_INVALID, MASTER_KEY_MISSING */
-  setVariable(variable: EnvironmentVariable): Promise<void>
+  /**
+   * Makes a variable or changes it.
+   * @throws RelayError SETTINGS_INVALID, MASTER_KEY_MISSING; NOT_FOUND for a new one without a value
+   */
+  setVariable(variable: VariableInput): Promise<void>
   /** Tells of each variable what refers to it: names of adapters, and notifiers as `notifier NAME`. */
   variableUsers(): Promise<(variable: string) => string[]>
   /** @throws RelayError NOT_FOUND; ENV_IN_USE naming what refers to it, unless `force`. */
@@ -91,41 +120,63 @@ export function createAdapterStore(
     )
   }
 
+  /** @param earlier settings stored for this adapter */
+  async function checkedColumns(
+    { id, name, kind }: Pick<Adapter, 'id' | 'name' | 'kind'>,
+    given: Required<Omit<NewAdapter, 'name' | 'kind'>>,
+    earlier?: Record<string, unknown>,
+  ) {
+    const driver = driverOf(registry, kind)
+    const { address, description, auditRequests, logResults, slaMonitoring, enabled, managed } = given
+    const secretPaths = secretPathsOf(adapterSettingsSchema(driver))
+    const settings = sealSettings(given.settings, secretPaths, { kind: 'adapter', id }, secrets, earlier)
+    const lookup = variableLookup(await variables(), secrets)
+    const resolved = resolveAdapter({ id, name, address, settings }, lookup, secrets)
+    driver.validate(resolved.address, resolved.settings)
+    const key = serializationOf('keySerialization', given.keySerialization)
+    const value = serializationOf('valueSerialization', given.valueSerialization)
+    parseSerializationSettings(resolved.serialization, { key, value })
+    return {
+      ...{ address, description, settings, keySerialization: key, valueSerialization: value },
+      ...{ auditRequests, logResults, slaMonitoring, enabled, managed },
+    }
+  }
+
+  /** @throws RelayError NOT_FOUND */
+  async function storedValue(name: string, secret: boolean): Promise<string> {
+    const found = await variableRows.findOneBy({ name })
+    if (!found) {
+      throw new RelayError(
+        'NOT_FOUND',
+        `there is no environment variable "${name}", so it needs a value: set it with \`bpmn-relay env set ${name} VALUE\``,
+      )
+    }
+    if (found.secret === secret) return found.value
+    return secret ? secrets.seal(found.value, envPurpose(name)) : secrets.open(found.value, envPurpose(name))
+  }
+
   return {
     adapters,
     adapter,
     variables,
     variableUsers,
 
-    async createAdapter(input) {
-      const driver = driverOf(registry, input.kind)
-      checkName(input.name)
+    async createAdapter({ name, ...input }) {
+      checkName(name)
       const id = uuidv7()
-      const secretPaths = secretPathsOf(adapterSettingsSchema(driver))
-      const settings = sealSettings(input.settings ?? {}, secretPaths, { kind: 'adapter', id }, secrets)
-      const draft = { id, name: input.name, address: input.address, settings }
-      const resolved = resolveAdapter(draft, variableLookup(await variables(), secrets), secrets)
-      driver.validate(resolved.address, resolved.settings)
-      const key = serializationOf('keySerialization', input.keySerialization ?? 'string')
-      const value = serializationOf('valueSerialization', input.valueSerialization ?? 'string')
-      parseSerializationSettings(resolved.serialization, { key, value })
-      await unlessNameIsTaken('an adapter', input.name, () =>
-        adapterRows.insert({
-          ...draft,
-          kind: driver.kind,
-          description: input.description ?? '',
-          keySerialization: key,
-          valueSerialization: value,
-          auditRequests: input.auditRequests ?? true,
-          logResults: input.logResults ?? false,
-          slaMonitoring: input.slaMonitoring ?? true,
-          enabled: input.enabled ?? true,
-          managed: false,
-          revision: 1,
-          developers: [],
-          maintainers: [],
-        }),
+      const { kind } = driverOf(registry, input.kind)
+      const columns = await checkedColumns({ id, name, kind }, { ...ADAPTER_DEFAULTS, ...input })
+      await unlessNameIsTaken('an adapter', name, () =>
+        adapterRows.insert({ id, name, kind, ...columns, revision: 1, developers: [], maintainers: [] }),
       )
+      return await adapter(id)
+    },
+
+    async updateAdapter(idOrName, change) {
+      const { name, kind, ...found } = await adapter(idOrName)
+      const { id } = found
+      const columns = await checkedColumns({ id, name, kind }, { ...found, ...change }, found.settings)
+      await adapterRows.update({ id }, { ...columns, revision: () => 'revision + 1' })
       return await adapter(id)
     },
 
@@ -148,15 +199,17 @@ export function createAdapterStore(
       return found
     },
 
-    async setVariable({ name, value, secret, description }) {
+    async setVariable({ name, value, secret, description, managed }) {
       if (!ENV_NAME.test(name)) {
         throw new RelayError(
           'SETTINGS_INVALID',
           `"${name}" cannot name a variable: start with a letter or "_", then letters, digits, ". _ -", 200 at most`,
         )
       }
-      const stored = secret ? secrets.seal(value, envPurpose(name)) : value
-      await variableRows.upsert({ name, value: stored, secret, description, updatedAt: new Date() }, ['name'])
+      const given = value !== undefined && secret ? secrets.seal(value, envPurpose(name)) : value
+      const stored = given ?? (await storedValue(name, secret))
+      const row = { name, value: stored, secret, description, updatedAt: new Date() }
+      await variableRows.upsert({ ...row, ...(managed !== undefined && { managed }) }, ['name'])
     },
 
     async deleteVariable(name, { force }) {

@@ -48,7 +48,7 @@ export function sealSettings(
   })
   return mapSettings(settings, (text, path) => {
     if (isSecretPath(path, secretPaths)) {
-      if (REFERENCE.test(text) || sealed.get(path) === text) return text
+      if (isReference(text) || sealed.get(path) === text) return text
       return secrets.seal(text, purposeOf(owner, path))
     }
     if (isSealed(text))
@@ -63,11 +63,33 @@ export function sealSettings(
 /** Shown in place of what is secret. */
 export const SECRET = '(secret)'
 
-/** Settings as people may see them: secrets hidden, references to variables not. */
-export function publicSettings(settings: Record<string, unknown>, schema: unknown): unknown {
+/**
+ * Settings as people may see them: secrets hidden, references to variables not. What the schema does not know is hidden
+ * too: it may be a secret under a misspelt name.
+ */
+export function publicSettings(settings: Record<string, unknown>, schema: unknown): Record<string, unknown> {
   const secretPaths = secretPathsOf(schema)
-  return mapStrings(settings, (text, path) =>
-    isSecretPath(path, secretPaths) && !REFERENCE.test(text) ? SECRET : text,
+  return mapSettings(settings, (text, path) => {
+    const isHidden = isSecretPath(path, secretPaths) || !isKnownPath(path, schema)
+    return isHidden && !isReference(text) ? SECRET : text
+  })
+}
+
+/** Whether a text is one reference to a variable and nothing else. */
+export function isReference(text: string): boolean {
+  return REFERENCE.test(text)
+}
+
+function isKnownPath(path: string, schema: unknown): boolean {
+  if (schema === null || typeof schema !== 'object') return true
+  if (!('properties' in schema) || schema.properties === null || typeof schema.properties !== 'object') {
+    return true
+  }
+  return Object.entries(schema.properties).some(
+    ([name, child]) =>
+      path === name ||
+      (path.startsWith(`${name}.`) && isKnownPath(path.slice(name.length + 1), child)) ||
+      path.startsWith(`${name}[`),
   )
 }
 
@@ -85,7 +107,7 @@ export function secretPathsOf(schema: unknown, path = ''): Set<string> {
 }
 
 /** Of a map that is secret, such as headers, each value is. */
-function isSecretPath(path: string, secretPaths: ReadonlySet<string>): boolean {
+export function isSecretPath(path: string, secretPaths: ReadonlySet<string>): boolean {
   return secretPaths.has(path) || [...secretPaths].some((each) => path.startsWith(`${each}.`))
 }
 

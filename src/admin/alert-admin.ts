@@ -3,7 +3,13 @@ import { type Alert, acknowledge } from '../alerts/alerts.js'
 import type { Notice, Notifiers, Severity } from '../alerts/notice.js'
 import { createNotifiers } from '../alerts/notifiers/notifiers.js'
 import { createNotifierStore } from '../alerts/notifiers/store.js'
-import { alertPolicy, createPolicy, deletePolicy, updatePolicy } from '../alerts/policies.js'
+import {
+  alertPolicy,
+  createPolicy,
+  deletePolicy,
+  type PolicyInput,
+  updatePolicy,
+} from '../alerts/policies.js'
 import type { AlertPolicy, PolicySettings } from '../alerts/policy.js'
 import { addSilence, removeSilence } from '../alerts/silences.js'
 import { conditionText } from '../alerts/wording.js'
@@ -36,7 +42,7 @@ export class AlertAdmin {
   }
 
   /** @throws RelayError SETTINGS_INVALID, NAME_TAKEN, NOT_FOUND for an unknown notifier */
-  create(settings: PolicySettings): Promise<AlertPolicy> {
+  create(settings: PolicyInput): Promise<AlertPolicy> {
     const deed = { operation: 'alert-policy.create', destination: settings.name, request: settings } as const
     return this.#audited(deed, async () => {
       await this.#checkReferences(settings)
@@ -45,7 +51,7 @@ export class AlertAdmin {
   }
 
   /** @throws RelayError NOT_FOUND, SETTINGS_INVALID, NAME_TAKEN */
-  update(idOrName: string, changes: Partial<PolicySettings>): Promise<AlertPolicy> {
+  update(idOrName: string, changes: Partial<PolicyInput>): Promise<AlertPolicy> {
     const deed = { operation: 'alert-policy.update', destination: idOrName, request: changes } as const
     return this.#audited(deed, async () => {
       await this.#checkReferences(changes)

@@ -38,7 +38,8 @@ export async function audited<T>(
       },
     ])
   const result = await work().catch(async (thrown: unknown) => {
-    await recordAs(failureOf(toRelayError(thrown)))
+    // Why it failed is told in any case; in a transaction that Postgres has given up nothing can be recorded.
+    await recordAs(failureOf(toRelayError(thrown))).catch(() => undefined)
     throw thrown
   })
   await recordAs({ status: 'done', errorCode: null, errorText: null })

@@ -52,9 +52,9 @@ export function createNotifierAdmin({
     },
 
     async update({ id, name, kind }, change) {
-      const { description, settings } = change
+      const { settings, ...rest } = change
       const shown = settings && publicSettings(settings, notifierKind(kind).settings)
-      const request = { description, settings: shown }
+      const request = { ...rest, settings: shown }
       return await recorded({ operation: 'notifier.update', destination: name, request }, () =>
         store.update(id, change),
       )

@@ -16,6 +16,9 @@ import {
 
 type Queries = Pick<Database, 'query'>
 
+/** What can be set of a policy; `managed` is false unless given. */
+export type PolicyInput = PolicySettings & Partial<Pick<AlertPolicy, 'managed'>>
+
 /** Columns of what can be set, by the name of the setting. */
 const SETTINGS = {
   name: 'name',
@@ -35,7 +38,8 @@ const SETTINGS = {
   inTotal: 'in_total',
   owners: 'owners',
   notifiers: 'notifiers',
-} as const satisfies Record<keyof PolicySettings, string>
+  managed: 'managed',
+} as const satisfies Record<keyof PolicyInput, string>
 
 const SELECTED = Object.entries({ id: 'id', ...SETTINGS, createdAt: 'created_at', updatedAt: 'updated_at' })
   .map(([name, column]) => `${column} AS "${name}"`)
@@ -63,6 +67,7 @@ const PolicyRow = Type.Object({
   inTotal: Type.Boolean(),
   owners: Type.Array(Type.String()),
   notifiers: Type.Array(Type.String()),
+  managed: Type.Boolean(),
   createdAt: Timestamp,
   updatedAt: Timestamp,
 })
@@ -90,7 +95,7 @@ export async function alertPolicy(database: Queries, idOrName: string): Promise<
 }
 
 /** @throws RelayError SETTINGS_INVALID, NAME_TAKEN */
-export async function createPolicy(database: Queries, settings: PolicySettings): Promise<AlertPolicy> {
+export async function createPolicy(database: Queries, settings: PolicyInput): Promise<AlertPolicy> {
   const entries = columnsOf(checkedPolicy(settings))
   const values = [uuidv7(), ...entries.map(([, value]) => value)]
   const columns = ['id', ...entries.map(([column]) => column)]
@@ -108,7 +113,7 @@ export async function createPolicy(database: Queries, settings: PolicySettings):
 export async function updatePolicy(
   database: Queries,
   idOrName: string,
-  changes: Partial<PolicySettings>,
+  changes: Partial<PolicyInput>,
 ): Promise<AlertPolicy> {
   const { id, createdAt: _, updatedAt: __, ...known } = await alertPolicy(database, idOrName)
   const entries = columnsOf(checkedPolicy({ ...known, ...changes }))
@@ -130,7 +135,7 @@ export async function deletePolicy(database: Queries, idOrName: string): Promise
   return policy
 }
 
-function columnsOf(settings: PolicySettings): [column: string, value: unknown][] {
+function columnsOf(settings: PolicyInput): [column: string, value: unknown][] {
   return Object.entries(settings).map(([name, value]) => {
     if (!isSetting(name)) throw new RelayError('INTERNAL', `an alert policy has no setting ${name}`)
     return [SETTINGS[name], value]

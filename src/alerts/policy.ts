@@ -42,6 +42,8 @@ export interface PolicySettings {
 
 export interface AlertPolicy extends PolicySettings {
   id: string
+  /** Kept by `bpmn-relay apply`. */
+  managed: boolean
   createdAt: Date
   updatedAt: Date
 }
@@ -101,7 +103,7 @@ function keysOf<T extends object>(object: T): (keyof T)[] {
  * The settings as they are kept: a window only where the metric has one.
  * @throws RelayError SETTINGS_INVALID naming the setting, its value and what would be right
  */
-export function checkedPolicy(given: PolicySettings): PolicySettings {
+export function checkedPolicy<Given extends PolicySettings>(given: Given): Given {
   checkName(given.name)
   const metric = metricOf(given.metric)
   checkLimits(given)

@@ -3,7 +3,8 @@ import type { Adapter } from '../adapters/adapter.js'
 import { SERIALIZATIONS } from '../adapters/serialization/serializer.js'
 import type { DriverRegistry } from '../brokers/registry.js'
 import { confirm } from './ask.js'
-import { withAdapterAdmin, withAdminContext, withWorkbench } from './context.js'
+import { withAdapterAdmin, withAdapterChanges, withWorkbench } from './context.js'
+import { warnIfManaged } from './managed.js'
 import { table } from './table.js'
 
 export function addAdapterCommands(program: Command): void {
@@ -98,10 +99,10 @@ async function createAdapter(options: CreateOptions): Promise<void> {
   const { driverOf } = await import('../brokers/registry.js')
   const { adapterSettingsSchema } = await import('../adapters/resolve-adapter.js')
   const fromFile = options.settingsFile === undefined ? {} : await readSettingsFile(options.settingsFile)
-  await withWorkbench(async ({ store, registry }) => {
+  await withAdapterChanges(async (changes, { registry }) => {
     const driver = driverOf(registry, options.kind)
     const { name, kind, address, description, keySerialization, valueSerialization } = options
-    const adapter = await store.createAdapter({
+    const adapter = await changes.createAdapter({
       name,
       kind,
       address,
@@ -166,11 +167,11 @@ async function publicView(adapter: Adapter, registry: DriverRegistry): Promise<R
   const { publicSettings } = await import('../adapters/stored-settings.js')
   const { adapterSettingsSchema } = await import('../adapters/resolve-adapter.js')
   const { id, name, kind, address, description, keySerialization, valueSerialization } = adapter
-  const { auditRequests, slaMonitoring, logResults, enabled, revision } = adapter
+  const { auditRequests, slaMonitoring, logResults, enabled, managed, revision } = adapter
   return {
     ...{ id, name, kind, address, description, enabled },
     settings: publicSettings(adapter.settings, adapterSettingsSchema(driverOf(registry, kind))),
-    ...{ keySerialization, valueSerialization, auditRequests, slaMonitoring, logResults, revision },
+    ...{ keySerialization, valueSerialization, auditRequests, slaMonitoring, logResults, managed, revision },
   }
 }
 
@@ -184,17 +185,18 @@ async function testAdapter(name: string): Promise<void> {
 }
 
 async function setEnabled(name: string, enabled: boolean): Promise<void> {
-  const { setAdapterEnabled } = await import('../admin/set-enabled.js')
-  await withAdminContext(async (context) => {
-    const adapter = await setAdapterEnabled(context, name, enabled)
+  await withAdapterChanges(async ({ setAdapterEnabled }) => {
+    const adapter = await setAdapterEnabled(name, enabled)
     console.log(`Adapter "${adapter.name}" is ${enabled ? 'enabled' : 'disabled: its jobs wait'}.`)
+    warnIfManaged(adapter)
   })
 }
 
 async function deleteAdapter(name: string, options: { yes?: true }, command: Command): Promise<void> {
   if (!options.yes && !(await confirm(`Delete the adapter "${name}"?`, command))) return
-  await withWorkbench(async ({ store }) => {
-    const { name: deleted } = await store.deleteAdapter(name)
-    console.log(`Adapter "${deleted}" is deleted.`)
+  await withAdapterChanges(async ({ deleteAdapter }) => {
+    const deleted = await deleteAdapter(name)
+    console.log(`Adapter "${deleted.name}" is deleted.`)
+    warnIfManaged(deleted)
   })
 }

@@ -3,6 +3,7 @@ import type { AlertPolicy, PolicySettings } from '../alerts/policy.js'
 import { parseDuration } from './arguments.js'
 import { confirm } from './ask.js'
 import { withAlertAdmin, withWorkbench } from './context.js'
+import { warnIfManaged } from './managed.js'
 import { table } from './table.js'
 
 const WORDS = `
@@ -161,6 +162,7 @@ async function changePolicy(name: string, options: SettingOptions): Promise<void
   await withAlertAdmin(async (admin, { store }) => {
     const changed = await admin.update(name, await settingsOf(options, (adapter) => store.adapter(adapter)))
     console.log(`Alert policy "${changed.name}" is changed.`)
+    warnIfManaged(changed)
   })
 }
 
@@ -288,6 +290,7 @@ async function setEnabled(name: string, enabled: boolean): Promise<void> {
     console.log(
       `Alert policy "${policy.name}" is ${enabled ? 'enabled' : 'disabled; its open alerts are resolved'}.`,
     )
+    warnIfManaged(policy)
   })
 }
 
@@ -296,5 +299,6 @@ async function deletePolicy(name: string, options: { yes?: true }, command: Comm
   await withAlertAdmin(async (admin) => {
     const policy = await admin.delete(name)
     console.log(`Alert policy "${policy.name}" is deleted.`)
+    warnIfManaged(policy)
   })
 }

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os'
 import type { AdapterAdmin, AdminContext } from '../admin/adapter-admin.js'
+import type { AdapterChanges } from '../admin/adapter-changes.js'
 import type { AlertAdmin } from '../admin/alert-admin.js'
 import { type Config, readConfig } from '../core/config.js'
 import type { Log } from '../core/log.js'
@@ -43,6 +44,14 @@ export async function withAdminContext<T>(use: (context: AdminContext) => Promis
       actor: userName(),
     }),
   )
+}
+
+/** Gives a command what an operator changes of adapters and variables. */
+export async function withAdapterChanges<T>(
+  use: (changes: AdapterChanges, context: AdminContext) => Promise<T>,
+): Promise<T> {
+  const { createAdapterChanges } = await import('../admin/adapter-changes.js')
+  return await withAdminContext((context) => use(createAdapterChanges(context), context))
 }
 
 /** Gives a command one adapter, by name or id, to act through. */

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { SECRET } from '../adapters/stored-settings.js'
 import { readValue } from './ask.js'
-import { withWorkbench } from './context.js'
+import { withAdapterChanges, withWorkbench } from './context.js'
+import { warnIfManaged } from './managed.js'
 import { table } from './table.js'
 
 export function addEnvCommands(program: Command): void {
@@ -47,12 +48,7 @@ Examples:
     .command('delete <name>')
     .description('Delete a variable that nothing uses.')
     .option('--force', 'delete it even if it is used; what uses it does not work until it is set again')
-    .action((name: string, options: { force?: true }) =>
-      withWorkbench(async ({ store }) => {
-        await store.deleteVariable(name, { force: options.force ?? false })
-        console.log(`Variable ${name} is deleted.`)
-      }),
-    )
+    .action(deleteVariable)
 }
 
 async function setVariable(
@@ -61,23 +57,34 @@ async function setVariable(
   options: { secret?: boolean; description?: string },
 ): Promise<void> {
   const value = given === '-' ? await readValue(name) : given
-  await withWorkbench(async ({ store }) => {
+  await withAdapterChanges(async (changes, { store }) => {
     const known = (await store.variables()).find((variable) => variable.name === name)
     const secret = options.secret ?? known?.secret ?? false
     const description = options.description ?? known?.description ?? ''
-    await store.setVariable({ name, value, secret, description })
+    await changes.setVariable({ name, value, secret, description })
     console.log(`${secret ? 'Secret variable' : 'Variable'} ${name} is set.`)
+    warnIfManaged(known)
+  })
+}
+
+async function deleteVariable(name: string, options: { force?: true }): Promise<void> {
+  await withAdapterChanges(async (changes, { store }) => {
+    const known = (await store.variables()).find((variable) => variable.name === name)
+    await changes.deleteVariable(name, { force: options.force ?? false })
+    console.log(`Variable ${name} is deleted.`)
+    warnIfManaged(known)
   })
 }
 
 async function listVariables(options: { json?: true }): Promise<void> {
   await withWorkbench(async ({ store }) => {
     const usersOf = await store.variableUsers()
-    const variables = (await store.variables()).map(({ name, value, secret, description }) => ({
+    const variables = (await store.variables()).map(({ name, value, secret, description, managed }) => ({
       name,
       value: secret ? SECRET : value,
       secret,
       description,
+      managed,
       usedBy: usersOf(name),
     }))
     if (options.json) console.log(JSON.stringify(variables, null, 2))

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { NotifierAdmin } from '../admin/notifier-admin.js'
 import { confirm } from './ask.js'
 import { withAdminContext } from './context.js'
+import { warnIfManaged } from './managed.js'
 import { table } from './table.js'
 
 export function addNotifierCommands(program: Command): void {
@@ -133,6 +134,7 @@ async function updateNotifier(
       ...(description !== undefined && { description }),
     })
     console.log(`Notifier "${notifier.name}" is changed.`)
+    warnIfManaged(notifier)
   })
 }
 
@@ -188,14 +190,16 @@ async function setEnabled(name: string, enabled: boolean): Promise<void> {
     console.log(
       `Notifier "${notifier.name}" is ${enabled ? 'enabled' : 'disabled: notices for it are not delivered'}.`,
     )
+    warnIfManaged(notifier)
   })
 }
 
 async function deleteNotifier(name: string, options: { yes?: true }, command: Command): Promise<void> {
   if (!options.yes && !(await confirm(`Delete the notifier "${name}"?`, command))) return
   await withNotifiers(async (notifiers) => {
-    const { name: deleted } = await notifiers.delete(name)
-    console.log(`Notifier "${deleted}" is deleted.`)
+    const deleted = await notifiers.delete(name)
+    console.log(`Notifier "${deleted.name}" is deleted.`)
+    warnIfManaged(deleted)
   })
 }
 

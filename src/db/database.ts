@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { DataSource, QueryFailedError } from 'typeorm'
+import { DataSource, type EntityManager, QueryFailedError } from 'typeorm'
 import { MIGRATIONS } from '../../migrations/index.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
@@ -17,7 +17,7 @@ export interface DatabaseOptions {
 export interface Database {
   readonly url: string
   /** Entities; not for the hot path. */
-  readonly orm: DataSource
+  readonly orm: EntityManager
   /**
    * Runs one statement. With a `name` it is prepared once per connection.
    * @throws RelayError DATABASE_AWAY when Postgres cannot be reached, does not answer in time or cannot do anything
@@ -35,23 +35,25 @@ export interface Database {
   close(): Promise<void>
 }
 
-/** The SQLSTATE of an error that Postgres itself gave, else undefined. */
+/** The SQLSTATE of an error that Postgres itself gave, also to TypeORM; else undefined. */
 export function sqlState(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined
+  const source = sourceOf(error)
+  return source instanceof pg.DatabaseError ? source.code : undefined
 }
 
-/** Whether a statement, also one made by TypeORM, failed because a unique value exists already. */
+/** Whether a statement failed because a unique value exists already. */
 export function violatesUnique(error: unknown): boolean {
-  return violates('23505', error)
+  return sqlState(error) === '23505'
 }
 
 /** As `violatesUnique`, because it refers to a row that is not there, or removes one that others refer to. */
 export function violatesReference(error: unknown): boolean {
-  return violates('23503', error)
+  return sqlState(error) === '23503'
 }
 
-function violates(state: string, error: unknown): boolean {
-  return sqlState(error instanceof QueryFailedError ? error.driverError : error) === state
+/** Of an error that TypeORM wrapped, the driver's own. */
+function sourceOf(error: unknown): unknown {
+  return error instanceof QueryFailedError ? error.driverError : error
 }
 
 const CONNECT_TIMEOUT_MS = 3000
@@ -78,7 +80,7 @@ export async function openDatabase(options: DatabaseOptions, log: Log): Promise<
   let closing: Promise<void> | undefined
   return {
     url,
-    orm,
+    orm: orm.manager,
     async query(text, values = [], name) {
       try {
         const result = await pool.query(name === undefined ? { text, values } : { name, text, values })
@@ -133,6 +135,28 @@ export async function openDatabase(options: DatabaseOptions, log: Log): Promise<
       return closing
     },
   }
+}
+
+/**
+ * Does all that `use` does with the database it is given, entities included, as one transaction: all of it or, when
+ * `use` throws, nothing. A statement that Postgres refuses makes all later ones fail.
+ * @throws as `Database.query` does, and what `use` throws
+ */
+export async function atomically<T>(database: Database, use: (within: Database) => Promise<T>): Promise<T> {
+  return await database.orm.transaction(async (orm) => {
+    const session: Session = {
+      async query(text, values = []) {
+        if (!orm.queryRunner) throw new TypeError('a transaction has a connection')
+        try {
+          return (await orm.queryRunner.query(text, values, true)).records
+        } catch (error) {
+          const cause = sourceOf(error)
+          throw isAway(cause) ? away(cause) : cause
+        }
+      },
+    }
+    return await use({ ...database, ...session, orm, transaction: (inner) => inner(session) })
+  })
 }
 
 /**

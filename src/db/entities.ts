@@ -31,6 +31,7 @@ export interface EnvironmentVariableRow {
   value: string
   secret: boolean
   description: string
+  managed: boolean
   updatedAt: Date
 }
 
@@ -42,6 +43,7 @@ export interface NotifierRow {
   description: string
   settings: object
   enabled: boolean
+  managed: boolean
   createdAt: Date
   updatedAt: Date
 }
@@ -80,6 +82,7 @@ export const EnvironmentVariableEntity = new EntitySchema<EnvironmentVariableRow
     value: { type: 'text' },
     secret: { type: 'boolean' },
     description: { type: 'text' },
+    managed: { type: 'boolean' },
     updatedAt: { type: 'timestamptz', name: 'updated_at', updateDate: true },
   },
 })
@@ -93,6 +96,7 @@ export const NotifierEntity = new EntitySchema<NotifierRow>({
     description: { type: 'text' },
     settings: { type: 'jsonb' },
     enabled: { type: 'boolean' },
+    managed: { type: 'boolean' },
     createdAt: { type: 'timestamptz', name: 'created_at', createDate: true },
     updatedAt: { type: 'timestamptz', name: 'updated_at', updateDate: true },
   },

@@ -30,7 +30,7 @@ export async function migrateDown(database: Database, count: number): Promise<nu
 
 /** @throws RelayError DATABASE_NOT_MIGRATED when `migrate` has something left to do. */
 export async function assertMigrated(database: Database): Promise<void> {
-  if (await database.orm.showMigrations()) {
+  if (await database.orm.dataSource.showMigrations()) {
     throw new RelayError(
       'DATABASE_NOT_MIGRATED',
       'the database schema is older than this program: run `bpmn-relay migrate` first',

@@ -24,6 +24,8 @@ export interface Notifier {
   description: string
   settings: Record<string, unknown>
   enabled: boolean
+  /** Kept by `bpmn-relay apply`. */
+  managed: boolean
 }
 
 /** What a person gives to make a notifier. */
@@ -33,10 +35,13 @@ export interface NewNotifier {
   settings: Record<string, unknown>
   description?: string
   enabled?: boolean
+  managed?: boolean
 }
 
 export interface NotifierChange {
   description?: string
+  enabled?: boolean
+  managed?: boolean
   /** All of them, with those sealed texts that stay as they are. */
   settings?: Record<string, unknown>
 }
@@ -89,18 +94,18 @@ export function createNotifierStore(
       return (await rows.find({ order: { name: 'ASC' } })).map(notifierOf)
     },
 
-    async create({ name, kind, settings, description = '', enabled = true }) {
+    async create({ name, kind, settings, description = '', enabled = true, managed = false }) {
       checkName(name)
       const id = uuidv7()
       const secretPaths = secretPathsOf(notifierKind(kind).settings)
       const sealed = sealSettings(settings, secretPaths, { kind: 'notifier', id }, secrets)
-      const row = { id, name, kind, description, settings: sealed, enabled }
+      const row = { id, name, kind, description, settings: sealed, enabled, managed }
       await open(row, silentLog)
       await unlessNameIsTaken('a notifier', name, () => rows.insert(row))
       return await notifier(id)
     },
 
-    async update(idOrName, { description, settings }) {
+    async update(idOrName, { settings, ...change }) {
       const found = await notifier(idOrName)
       const { id, kind } = found
       const sealed =
@@ -113,10 +118,7 @@ export function createNotifierStore(
           found.settings,
         )
       if (sealed) await open({ ...found, settings: sealed }, silentLog)
-      await rows.update(
-        { id },
-        { ...(description !== undefined && { description }), ...(sealed && { settings: sealed }) },
-      )
+      await rows.update({ id }, { ...change, ...(sealed && { settings: sealed }) })
       return await notifier(id)
     },
 
@@ -145,13 +147,13 @@ export function createNotifierStore(
 }
 
 /** A notifier as anyone may see it. */
-export function publicNotifier({ id, name, kind, description, settings, enabled }: Notifier) {
+export function publicNotifier({ id, name, kind, description, settings, enabled, managed }: Notifier) {
   return {
-    ...{ id, name, kind, description, enabled },
+    ...{ id, name, kind, description, enabled, managed },
     settings: publicSettings(settings, notifierKind(kind).settings),
   }
 }
 
-function notifierOf({ id, name, kind, description, settings, enabled }: NotifierRow): Notifier {
-  return { id, name, kind, description, settings: Object.fromEntries(Object.entries(settings)), enabled }
+function notifierOf({ settings, createdAt: _, updatedAt: __, ...row }: NotifierRow): Notifier {
+  return { ...row, settings: Object.fromEntries(Object.entries(settings)) }
 }

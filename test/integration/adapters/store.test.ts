@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
+import type { Adapter } from '../../../src/adapters/adapter.js'
 import { createSecrets, masterKeyFrom } from '../../../src/adapters/secrets.js'
 import { createAdapterStore } from '../../../src/adapters/store.js'
 import { registryOf } from '../../../src/brokers/registry.js'
@@ -30,6 +31,33 @@ describe('adapters', () => {
       (await store.adapters()).map(({ name }) => name),
       ['a', 'b', 'c'],
     )
+  })
+
+  it('change in what is given, keep the rest and grow a revision older', async (t) => {
+    const { store } = await storeOn(t)
+    const settings = { user: 'me', auth: { password: PASSWORD } }
+    const made = await store.createAdapter({ name: 'a', kind: 'memory', address: 'a:1', settings })
+    const changed = await store.updateAdapter('a', { address: 'a:2', logResults: true, managed: true })
+    const expected = { ...made, address: 'a:2', logResults: true, managed: true, revision: 2 }
+    assert.deepEqual(withoutTimes(changed), withoutTimes(expected))
+  })
+
+  it('keep the secrets whose sealed texts are given back, and seal new ones', async (t) => {
+    const { store, database } = await storeOn(t)
+    const auth = { password: PASSWORD }
+    const made = await store.createAdapter({ name: 'a', kind: 'memory', address: 'a:1', settings: { auth } })
+    const kept = await store.updateAdapter('a', { settings: { ...made.settings, user: 'you' } })
+    assert.deepEqual(kept.settings.auth, made.settings.auth)
+    await store.updateAdapter('a', { settings: { auth: { password: 'another-plain' } } })
+    assert.doesNotMatch(await storedText(database), /another-plain|hunter2/)
+  })
+
+  it('stay as they are when a change is refused', async (t) => {
+    const { store } = await storeOn(t)
+    const made = await store.createAdapter({ name: 'a', kind: 'memory', address: 'a:1' })
+    await assert.rejects(store.updateAdapter('a', { address: '@env(NOWHERE)' }), { code: 'ENV_UNKNOWN' })
+    await assert.rejects(store.updateAdapter('b', { address: 'a:2' }), { code: 'NOT_FOUND' })
+    assert.deepEqual(await store.adapter('a'), made)
   })
 
   it('are gone once deleted', async (t) => {
@@ -131,6 +159,23 @@ describe('environment variables', () => {
     assert.deepEqual([variable?.value, variable?.description, more.length], ['b', 'e', 0])
   })
 
+  it('keep their value when only the rest is given, also when it becomes a secret and back', async (t) => {
+    const { store, database } = await storeOn(t)
+    const kept = { name: 'A', value: undefined, description: 'd' }
+    await store.setVariable({ name: 'A', value: PASSWORD, secret: false, description: '', managed: true })
+    await store.setVariable({ ...kept, secret: true })
+    assert.ok(!(await storedText(database)).includes(PASSWORD))
+    await store.setVariable({ ...kept, secret: false })
+    const [variable] = await store.variables()
+    assert.deepEqual([variable?.value, variable?.description, variable?.managed], [PASSWORD, 'd', true])
+  })
+
+  it('that are new need a value', async (t) => {
+    const { store } = await storeOn(t)
+    const variable = { name: 'A', value: undefined, secret: false, description: '' }
+    await assert.rejects(store.setVariable(variable), { code: 'NOT_FOUND', message: /env set A VALUE/ })
+  })
+
   for (const name of ['', '1A', 'A B', 'A)', 'x'.repeat(201)]) {
     it(`cannot be called ${JSON.stringify(name).slice(0, 10)}`, async (t) => {
       const { store } = await storeOn(t)
@@ -164,6 +209,10 @@ describe('environment variables', () => {
     await assert.rejects(store.deleteVariable('NONE', { force: false }), { code: 'NOT_FOUND' })
   })
 })
+
+function withoutTimes(adapter: Adapter): object {
+  return { ...adapter, updatedAt: undefined }
+}
 
 async function storeOn(t: TestContext, key: () => Buffer = () => randomKey) {
   const database = await migratedDatabase(t)

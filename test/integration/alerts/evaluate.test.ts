@@ -76,7 +76,7 @@ test('the evaluation of alert policies', async (t) => {
     await watched.fail(11)
 
     // With the outbox locked, the evaluation stops after the alert has changed and before its notices are made.
-    const blocker = watched.orm.createQueryRunner()
+    const blocker = watched.orm.dataSource.createQueryRunner()
     await blocker.startTransaction()
     await blocker.query('LOCK TABLE alert_notice IN ACCESS EXCLUSIVE MODE')
     const killed = assert.rejects(watched.evaluate({ by: await watched.another() }), {

@@ -136,7 +136,7 @@ describe('a search for text', () => {
   it('that takes too long says what to ask instead, and spoils no connection', async (t) => {
     const database = await logOf(t, [{ request: 'x' }])
     const impatient = await openDatabase({ url: database.url, poolSize: 1, timeoutMs: 300 }, silentLog)
-    const slow = database.orm.createQueryRunner()
+    const slow = database.orm.dataSource.createQueryRunner()
     try {
       await slow.startTransaction()
       await slow.query('LOCK TABLE sys_audit_log IN ACCESS EXCLUSIVE MODE')

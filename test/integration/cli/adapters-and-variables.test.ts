@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { commandLine, ok, refused } from '../../helpers/cli.js'
+import { commandLine, commandsInProcess, ok, refused } from '../../helpers/cli.js'
 
 const KAFKA = ['--kind', 'kafka', '--address', '127.0.0.1:9092']
 const ORDERS = ['adapter', 'create', '--name', 'orders', ...KAFKA]
@@ -16,6 +16,32 @@ describe('adapter', () => {
     assert.match(await ok(cli, ['adapter', 'show', 'orders']), /^keySerialization +string$/m)
     assert.match(await ok(cli, ['adapter', 'delete', 'orders', '--yes']), /"orders" is deleted/)
     assert.match(await ok(cli, ['adapter', 'list']), /No adapters yet/)
+  })
+
+  it('is in the audit log with what was done to it, as are variables, without a secret', async (t) => {
+    const cli = await commandsInProcess(t)
+    await ok(cli, ['env', 'set', 'TOKEN', 'in-the-open', '--secret'])
+    const sasl = ['sasl.mechanism=plain', 'sasl.username=relay', 'sasl.password=in-the-open']
+    await ok(cli, [...ORDERS, '--setting', ...sasl])
+    await refused(cli, ORDERS, 1, /NAME_TAKEN/)
+    await ok(cli, ['adapter', 'delete', 'orders', '--yes'])
+    await ok(cli, ['env', 'delete', 'TOKEN'])
+    const recorded = await ok(cli, ['audit', 'list', '--source', 'admin', '--json'])
+    assert.doesNotMatch(recorded, /in-the-open/)
+    const rows = recorded
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.deepEqual(
+      rows.reverse().map(({ operation, status }) => `${operation} ${status}`),
+      [
+        'env.set done',
+        'adapter.create done',
+        'adapter.create rejected',
+        'adapter.delete done',
+        'env.delete done',
+      ],
+    )
   })
 
   it('is shown by its id too', async (t) => {

@@ -37,6 +37,7 @@ describe('notifier', () => {
         kind: 'webhook',
         description: '',
         enabled: false,
+        managed: false,
         settings: { preset: 'dingtalk', url: '(secret)', secret: '(secret)' },
       },
     ])

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { emptyDatabase } from '../../helpers/migrated-database.js'
+import { atomically } from '../../../src/db/database.js'
+import { EnvironmentVariableEntity } from '../../../src/db/entities.js'
+import { emptyDatabase, migratedDatabase } from '../../helpers/migrated-database.js'
 
 describe('a transaction', () => {
   it('is kept as a whole', async (t) => {
@@ -36,5 +38,29 @@ describe('a transaction', () => {
       { code: 'DATABASE_AWAY' },
     )
     assert.equal((await database.query('SELECT 1')).length, 1)
+  })
+})
+
+describe('what is done atomically', () => {
+  const row = { name: 'A', value: 'a', secret: false, description: '', managed: false }
+
+  it('is kept as a whole, entities and statements alike', async (t) => {
+    const database = await migratedDatabase(t)
+    const changed = await atomically(database, async (within) => {
+      await within.orm.getRepository(EnvironmentVariableEntity).insert(row)
+      return await within.query(`UPDATE environment_variable SET value = $1 RETURNING name, value`, ['b'])
+    })
+    assert.deepEqual(changed, [{ name: 'A', value: 'b' }])
+    assert.equal((await database.query('SELECT FROM environment_variable')).length, 1)
+  })
+
+  it('leaves nothing behind when it fails', async (t) => {
+    const database = await migratedDatabase(t)
+    const failing = atomically(database, async (within) => {
+      await within.orm.getRepository(EnvironmentVariableEntity).insert(row)
+      await within.query('SELECT FROM nowhere')
+    })
+    await assert.rejects(failing, { code: '42P01' })
+    assert.equal((await database.query('SELECT FROM environment_variable')).length, 0)
   })
 })

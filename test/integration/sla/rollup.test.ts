@@ -78,7 +78,7 @@ describe('the roll-up of the SLA counters', () => {
     await count(database, at, { calls: 5 })
 
     // With the day's row held, the roll-up stops in the middle of its statement.
-    const blocker = (await database.another()).orm.createQueryRunner()
+    const blocker = (await database.another()).orm.dataSource.createQueryRunner()
     await blocker.startTransaction()
     await blocker.query('SELECT FROM sla_day FOR UPDATE')
     const killed = assert.rejects(rollUp(await database.another()))
@@ -101,7 +101,7 @@ describe('the roll-up of the SLA counters', () => {
   it('passes over rows that a writer holds, and takes them the next time', async (t) => {
     const database = await migratedDatabase(t)
     await count(database, ago(HOUR_MS), { calls: 1 })
-    const writer = (await database.another()).orm.createQueryRunner()
+    const writer = (await database.another()).orm.dataSource.createQueryRunner()
     await writer.startTransaction()
     await writer.query('UPDATE sla_counter SET calls = calls + 1')
     assert.equal(await rollUp(database), 0)
