@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { commandLine, commandsInProcess, ok, refused } from '../../helpers/cli.js'
+import { commandLine, ok, refused } from '../../helpers/cli.js'
 
 const KAFKA = ['--kind', 'kafka', '--address', '127.0.0.1:9092']
 const ORDERS = ['adapter', 'create', '--name', 'orders', ...KAFKA]
@@ -19,7 +19,7 @@ describe('adapter', () => {
   })
 
   it('is in the audit log with what was done to it, as are variables, without a secret', async (t) => {
-    const cli = await commandsInProcess(t)
+    const cli = await commandLine(t)
     await ok(cli, ['env', 'set', 'TOKEN', 'in-the-open', '--secret'])
     const sasl = ['sasl.mechanism=plain', 'sasl.username=relay', 'sasl.password=in-the-open']
     await ok(cli, [...ORDERS, '--setting', ...sasl])
