@@ -231,7 +231,14 @@ describe('env', () => {
     await ok(cli, ['env', 'set', 'KAFKA', '127.0.0.1:9092', '--description', 'brokers'])
     await ok(cli, ['adapter', 'create', '--name', 'orders', '--kind', 'kafka', '--address', '@env(KAFKA)'])
     assert.deepEqual(JSON.parse(await ok(cli, ['env', 'list', '--json'])), [
-      { name: 'KAFKA', value: '127.0.0.1:9092', secret: false, description: 'brokers', usedBy: ['orders'] },
+      {
+        name: 'KAFKA',
+        value: '127.0.0.1:9092',
+        secret: false,
+        description: 'brokers',
+        managed: false,
+        usedBy: ['orders'],
+      },
     ])
   })
 
