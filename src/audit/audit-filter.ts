@@ -52,8 +52,6 @@ export interface Conditions {
   values: unknown[]
   /** The same without what only helps an index. */
   plain: string[]
-  /** What the index of facets knows, and how often: a superset of the rows. */
-  indexed: string[]
   /** Whether it names a key that few rows have. */
   isByKey: boolean
   /** Whether it names a value that any number of rows may have. */
@@ -115,9 +113,12 @@ export function conditionsOf(filter: AuditFilter): Conditions {
     sql: isByFacet && !isByKey ? [facetsHold, ...plain] : plain,
     values,
     plain,
-    indexed: isByFacet ? [facetsHold] : [],
     isByKey,
     isByFacet,
     isByText: text !== undefined,
   }
+}
+
+export function where(conditions: readonly string[]): string {
+  return conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
 }

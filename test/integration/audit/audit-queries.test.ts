@@ -33,13 +33,15 @@ const FILTERS: [AuditFilter, AuditColumns][] = [
 ]
 
 describe('a page of the audit log', () => {
-  for (const [filter, columns] of FILTERS) {
-    it(`has the rows with the ${Object.keys(filter).join(' and ')} asked for, and no others`, async (t) => {
-      const database = await logOf(t, [{}, columns, {}])
-      const { entries, next } = await auditPage(database, filter, { limit: 10 })
-      assert.deepEqual([entries.map(({ id }) => id), next], [['2'], null])
-    })
-  }
+  it('has the rows with what is asked for, and no others', async (t) => {
+    const database = await logOf(t, [{}, ...FILTERS.map(([, columns]) => columns), {}])
+    for (const [at, [filter]] of FILTERS.entries()) {
+      await t.test(Object.keys(filter).join(' and '), async () => {
+        const { entries, next } = await auditPage(database, filter, { limit: 10 })
+        assert.deepEqual([entries.map(({ id }) => id), next], [[String(at + 2)], null])
+      })
+    }
+  })
 
   it('has only rows that pass the whole filter', async (t) => {
     const database = await logOf(t, [
@@ -107,20 +109,58 @@ describe('pages one after the other', () => {
   })
 })
 
-describe('a value that few rows have', () => {
-  it('is found by an index in each day, without reading the rows that lack it', async (t) => {
+describe('a page by a value', () => {
+  it('is found by indexes, hardly reading rows that lack it', async (t) => {
     const database = await logOf(t, [])
     await insertMany(database, 30_000)
-    const read: number[] = []
-    const watched: Pick<Database, 'query'> = {
-      async query(text, values) {
-        if (/^SELECT .* FROM sys_audit_log/s.test(text)) read.push(await rowsRead(database, text, values))
-        return await database.query(text, values)
-      },
+    for (const [topic, rows] of Object.entries({ seldom: 50, rare: 3, nowhere: 0 })) {
+      await t.test(topic, async () => {
+        const { watched, mostRead } = watchReads(database)
+        const { entries } = await auditPage(watched, { topic }, { limit: 50 })
+        assert.equal(entries.length, rows)
+        assert.ok(mostRead() < 5000, `one statement read ${mostRead()} rows`)
+      })
     }
-    const { entries } = await auditPage(watched, { topic: 'rare' }, { limit: 50 })
-    assert.equal(entries.length, 3)
-    assert.ok(Math.max(...read) < 5000, `one statement read ${Math.max(...read)} rows`)
+  })
+
+  it('that came up a while before a quiet time does not read all the rows that have it', async (t) => {
+    const database = await logOf(t, [])
+    const noon = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS / 2
+    const calls = (topic: string, from: number, ms: number, rows: number) =>
+      insertCalls(database, { topic: `'${topic}'`, from: new Date(from), ms, rows })
+    await calls('news', noon, 100, 20_000)
+    await calls('orders', noon + 1, 100, 20_000)
+    await calls('orders', noon + DAY_MS / 4, 10_000, 2000)
+    await database.query('ANALYZE sys_audit_log')
+    const { watched, mostRead } = watchReads(database)
+    const { entries } = await auditPage(watched, { topic: 'news' }, { limit: 50 })
+    assert.equal(entries.length, 50)
+    assert.ok(mostRead() < 12_000, `one statement read ${mostRead()} rows`)
+  })
+
+  it('is right although what Postgres knows of the value is not', async (t) => {
+    const database = await logOf(t, [])
+    const yesterday = Date.now() - DAY_MS
+    await insertCalls(database, { topic: `'orders'`, from: new Date(yesterday), ms: 20_000, rows: 4000 })
+    await insertCalls(database, {
+      topic: `'news'`,
+      from: new Date(yesterday - 4 * DAY_MS),
+      ms: 90_000,
+      rows: 300,
+    })
+    await database.query('ANALYZE sys_audit_log')
+    await insertCalls(database, { topic: `'news'`, from: new Date(yesterday), ms: 1, rows: 700 })
+    await database.query(`UPDATE sys_audit_log SET destination = 'news' WHERE id % 13 = 0`)
+    const expected = await database.query<{ id: string }>(
+      `SELECT id::text FROM sys_audit_log WHERE destination = 'news' ORDER BY at DESC, sys_audit_log.id DESC`,
+    )
+    const paged: string[] = []
+    for await (const page of auditPages(database, { topic: 'news' }, 40))
+      paged.push(...page.map(({ id }) => id))
+    assert.deepEqual(
+      paged,
+      expected.map(({ id }) => id),
+    )
   })
 })
 
@@ -205,15 +245,42 @@ async function logOf(t: TestContext, rows: readonly AuditColumns[]): Promise<Dat
   return database
 }
 
-/** Rows 5 s apart from two days ago on, one in 10,000 of them to the topic `rare`. */
+/** Rows 5 s apart from two days ago on, one in 300 of them to the topic `seldom` and one in 10,000 to `rare`. */
 async function insertMany(database: Database, rows: number): Promise<void> {
+  await insertCalls(database, {
+    topic: `CASE WHEN n % 10000 = 9 THEN 'rare' WHEN n % 300 = 7 THEN 'seldom' ELSE 'topic-' || n % 50 END`,
+    from: new Date(Date.now() - 2 * DAY_MS),
+    ms: 5000,
+    rows,
+  })
+  await database.query('ANALYZE sys_audit_log')
+}
+
+/** So many rows from a moment on, each so many milliseconds after the one before; `topic` is SQL over `n`, their number. */
+async function insertCalls(
+  database: Database,
+  { topic, from, ms, rows }: { topic: string; from: Date; ms: number; rows: number },
+): Promise<void> {
   await database.query(
     `INSERT INTO sys_audit_log (at, request_id, source, operation, status, duration_ms, destination)
-     SELECT $1::timestamptz + n * interval '5 s', 'r' || n, 'job', 'publish', 'published', 1,
-       CASE WHEN n % 10000 = 9 THEN 'rare' ELSE 'topic-' || n % 50 END FROM generate_series(1, $2::int) n`,
-    [new Date(Date.now() - 2 * DAY_MS), rows],
+     SELECT $1::timestamptz + n * $2::int * interval '1 ms', 'r' || n, 'job', 'publish', 'published', 1, ${topic}
+     FROM generate_series(1, $3::int) n`,
+    [from, ms, rows],
   )
-  await database.query('ANALYZE sys_audit_log')
+}
+
+/** A database that tells how many rows the statement read that read the most of the audit log. */
+function watchReads(database: Database): { watched: Pick<Database, 'query'>; mostRead: () => number } {
+  let most = 0
+  const watched: Pick<Database, 'query'> = {
+    async query(text, values, name) {
+      if (/^SELECT .* FROM sys_audit_log/s.test(text)) {
+        most = Math.max(most, await rowsRead(database, text, values))
+      }
+      return await database.query(text, values, name)
+    },
+  }
+  return { watched, mostRead: () => most }
 }
 
 async function idsOf(database: Database, filter: AuditFilter): Promise<string[]> {
