@@ -1,4 +1,5 @@
 // The page that leads people who know Kafka's settings by other names to ours.
+import { CONSUMER_PROPERTIES } from '../src/brokers/kafka/consumer-properties.js'
 import { HONOURED_PROPERTIES, REFUSED_PROPERTIES } from '../src/brokers/kafka/properties.js'
 import { kafkaSettingsSchema } from '../src/brokers/kafka/settings-schema.js'
 import { settingFields } from '../src/cli/settings.js'
@@ -93,6 +94,112 @@ const TENCENT: Correspondence[] = [
   },
 ]
 
+const AT_SUBSCRIPTION = 'belongs to the subscription, as it says what is received'
+
+/** Fields of the same connector that concern consuming. */
+const TENCENT_CONSUMER: Correspondence[] = [
+  { name: '消费者组 (consumer group)', theirDefault: '', ours: null, why: AT_SUBSCRIPTION },
+  {
+    name: '主题 (topics)',
+    theirDefault: '',
+    ours: null,
+    why: `${AT_SUBSCRIPTION}; topics are named one by one, not by a regular expression`,
+  },
+  {
+    name: '消费者数量 (number of consumers)',
+    theirDefault: '1',
+    ours: 'consumer.concurrency',
+    why: 'one member handles messages of all its partitions side by side, and not only as many as there are partitions; order is kept where the subscription asks for it',
+  },
+  {
+    name: '消息确认模式 (acknowledgement mode)',
+    theirDefault: '流运行成功后确认',
+    ours: null,
+    why: 'a message is committed once it is handled, which is their default; what is committed before may be lost',
+  },
+  {
+    name: '隔离级别 (isolation level)',
+    theirDefault: 'Read Uncommitted',
+    ours: 'consumer.isolationLevel',
+    why: 'messages of an aborted transaction were never published in the eyes of their sender; `read-uncommitted` is there',
+  },
+  {
+    name: '重试阻塞时间 (retry back-off)',
+    theirDefault: '2000',
+    ours: 'consumer.retryBackoffMs',
+    why: 'the same, but the first pause in a row, which is 100 ms',
+  },
+  {
+    name: '请求超时时间 (request timeout of consumers)',
+    theirDefault: '30000',
+    ours: 'consumer.requestTimeoutMs',
+    why: SAME,
+  },
+  {
+    name: '会话超时时间 (session timeout)',
+    theirDefault: '10000',
+    ours: 'consumer.sessionTimeoutMs',
+    why: SAME,
+  },
+  { name: '心跳时间 (heartbeat)', theirDefault: '3000', ours: 'consumer.heartbeatIntervalMs', why: SAME },
+  {
+    name: 'Rebalance 检测频率 (rebalance timeout)',
+    theirDefault: '60000',
+    ours: 'consumer.rebalanceTimeoutMs',
+    why: 'what this sets is how long members have to join again',
+  },
+  {
+    name: 'Rebalance 策略 (rebalance strategy)',
+    theirDefault: 'Range',
+    ours: 'consumer.strategy',
+    why: SAME,
+  },
+  {
+    name: 'Rebalance 最大重试次数 (rebalance retries)',
+    theirDefault: '4',
+    ours: 'consumer.rebalanceRetries',
+    why: 'the same for a subscription that begins; one that runs tries on for ever',
+  },
+  {
+    name: 'Rebalance 重试阻塞时间 (rebalance back-off)',
+    theirDefault: '2000',
+    ours: 'consumer.rebalanceBackoffMs',
+    why: SAME,
+  },
+  { name: '最小拉取数据量 (smallest fetch)', theirDefault: '1', ours: 'consumer.fetchMinBytes', why: SAME },
+  {
+    name: '默认拉取数据量 (default fetch)',
+    theirDefault: '1048576',
+    ours: 'consumer.partitionFetchBytes',
+    why: 'the same, of each partition',
+  },
+  {
+    name: '最大拉取数据量 (largest fetch)',
+    theirDefault: '0',
+    ours: 'consumer.fetchMaxBytes',
+    why: 'in bytes and not in MiB; 0 is no limit but memory',
+  },
+  { name: '拉取阻塞时间 (fetch wait)', theirDefault: '250', ours: 'consumer.fetchWaitMs', why: SAME },
+  {
+    name: '提交频率 (commit interval)',
+    theirDefault: '1000',
+    ours: 'consumer.autoCommitIntervalMs',
+    why: SAME,
+  },
+  {
+    name: '初始偏移量 (initial offset)',
+    theirDefault: 'Offset Newest',
+    ours: 'consumer.initialPosition',
+    why: 'the same; a subscription may say otherwise, and name a time',
+  },
+  {
+    name: '偏移量保留的时间 (offset retention)',
+    theirDefault: '0',
+    ours: null,
+    why: 'since Kafka 2.1 the brokers decide alone (`offsets.retention.minutes`, a week from the moment a group is empty); a client that asks for more is not heard',
+  },
+]
+
 /** Fields of the Kafka adapter of AWS PaaS. */
 const AWS_PAAS: Correspondence[] = [
   {
@@ -146,6 +253,10 @@ export function kafkaSettingsPage(): string {
     '',
     ...comparison(TENCENT, fields),
     '',
+    'Consuming, where the settings are those of each subscription through the adapter:',
+    '',
+    ...comparison(TENCENT_CONSUMER, fields),
+    '',
     '## From the Kafka adapter of AWS PaaS',
     '',
     ...comparison(AWS_PAAS, fields),
@@ -155,10 +266,19 @@ export function kafkaSettingsPage(): string {
     ...comparison(STATEFUN, fields),
     '',
     ...ownSections({
-      from: "From Kafka's Java producer",
-      example: 'linger.ms=5',
-      honoured: HONOURED_PROPERTIES,
-      refused: REFUSED_PROPERTIES,
+      clients: [
+        {
+          from: "From Kafka's Java producer",
+          example: 'properties.linger.ms=5',
+          honoured: HONOURED_PROPERTIES,
+          refused: REFUSED_PROPERTIES,
+        },
+        {
+          from: "From Kafka's Java consumer",
+          example: 'consumer.properties.fetch.min.bytes=1024',
+          ...CONSUMER_PROPERTIES,
+        },
+      ],
       fields,
       anchor: 'kafka',
     }),

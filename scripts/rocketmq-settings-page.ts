@@ -109,10 +109,14 @@ export function rocketmqSettingsPage(): string {
     ...comparison(JAVA_DEFAULTS, fields),
     '',
     ...ownSections({
-      from: "From RocketMQ's Java client",
-      example: 'sendMsgTimeout=5000',
-      honoured: HONOURED_PROPERTIES,
-      refused: REFUSED_PROPERTIES,
+      clients: [
+        {
+          from: "From RocketMQ's Java client",
+          example: 'properties.sendMsgTimeout=5000',
+          honoured: HONOURED_PROPERTIES,
+          refused: REFUSED_PROPERTIES,
+        },
+      ],
       fields,
       anchor: 'rocketmq',
     }),

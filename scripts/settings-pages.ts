@@ -1,5 +1,5 @@
 // What the pages that lead people who know settings by other names to ours have in common.
-import type { HonouredProperty, RefusedProperties } from '../src/brokers/settings.js'
+import type { HonouredProperty, KnownProperties, RefusedProperties } from '../src/brokers/settings.js'
 import type { SettingField } from '../src/cli/settings.js'
 import { code, markdownTable } from './doc-pages.js'
 
@@ -34,32 +34,44 @@ function defaultOf(path: string | null, fields: ReadonlyMap<string, SettingField
   return field.default === undefined ? '' : code(field.default)
 }
 
-/** The sections on `properties`, by their names at a Java client, and on all settings. */
-export function ownSections(page: {
-  /** Heading of the first, such as "From Kafka's Java producer". */
+/** The properties of one Java client. */
+interface JavaClient extends KnownProperties {
+  /** Heading, such as "From Kafka's Java producer". */
   from: string
   /** A property and its value, as for `--setting`. */
   example: string
-  honoured: Readonly<Record<string, HonouredProperty>>
-  refused: RefusedProperties
+}
+
+/** The sections on `properties`, by their names at a Java client, and on all settings. */
+export function ownSections(page: {
+  clients: JavaClient[]
   fields: ReadonlyMap<string, SettingField>
   /** Where docs/configuration.md explains them. */
   anchor: string
 }): string[] {
   return [
-    `## ${page.from}`,
-    '',
-    `Given as \`properties\`, such as \`--setting properties.${page.example}\`. A setting given by its own name wins over`,
-    'the property that stands for it.',
-    '',
-    ...propertyTables(page.honoured, page.refused),
-    '',
+    ...page.clients.flatMap(({ from, example, honoured, refused }) => [
+      `## ${from}`,
+      '',
+      `Given as \`${mapOf(example, page.fields)}\`, such as \`--setting ${example}\`. A setting given by its own name wins over`,
+      'the property that stands for it.',
+      '',
+      ...propertyTables(honoured, refused),
+      '',
+    ]),
     '## All settings',
     '',
     ...settingsTable(page.fields),
     '',
     `What each means is in [configuration.md](configuration.md#${page.anchor}).`,
   ]
+}
+
+/** Path of the setting that holds the property of an example. */
+function mapOf(example: string, fields: ReadonlyMap<string, SettingField>): string {
+  const map = [...fields.values()].find(({ isMap, path }) => isMap && example.startsWith(`${path}.`))
+  if (!map) throw new Error(`the schema has no map for ${example}`)
+  return map.path
 }
 
 /** The properties of a Java client that are honoured, then those that are not. */

@@ -15,13 +15,19 @@ export interface HonouredProperty {
 /** Properties that cannot be honoured, each with the reason and the cure. */
 export type RefusedProperties = Readonly<Record<string, string>>
 
+/** The properties of one of a broker's Java clients. */
+export interface KnownProperties {
+  honoured: Readonly<Record<string, HonouredProperty>>
+  refused: RefusedProperties
+}
+
 /** What the settings of a kind of adapter are read by. */
-interface SettingsForm<Schema extends TObject> {
+interface SettingsForm<Schema extends TObject> extends KnownProperties {
   /** Such as `a Kafka adapter`. */
   of: string
   schema: Schema
-  honoured: Readonly<Record<string, HonouredProperty>>
-  refused: RefusedProperties
+  /** Groups of settings that have `properties` of their own, by their names; paths include these. */
+  groups?: Readonly<Record<string, KnownProperties>>
 }
 
 /** The error of settings that cannot be used. */
@@ -66,19 +72,34 @@ export function settingsBy<Schema extends TObject>(
 function withProperties(given: Record<string, unknown>, form: SettingsForm<TObject>) {
   const named = structuredClone(given)
   const origins = new Map<string, string>()
-  const { properties = {} } = given
+  addProperties('properties', given.properties, form, named, origins)
+  for (const [name, known] of Object.entries(form.groups ?? {})) {
+    const group = given[name]
+    // A group that is no object is refused later, by its own name.
+    if (isRecord(group)) addProperties(`${name}.properties`, group.properties, known, named, origins)
+  }
+  return { named, origins }
+}
+
+function addProperties(
+  place: string,
+  properties: unknown,
+  known: KnownProperties,
+  named: Record<string, unknown>,
+  origins: Map<string, string>,
+): void {
+  if (properties === undefined) return
   if (!isRecord(properties)) {
     throw settingsInvalid(
-      `properties is no object: give it as {"${Object.keys(form.honoured)[0]}": …} with the names of properties`,
+      `${place} is no object: give it as {"${Object.keys(known.honoured)[0]}": …} with the names of properties`,
     )
   }
   for (const [name, value] of Object.entries(properties)) {
-    const { path, values } = honoured(name, form)
+    const property = `${place}.${name}`
+    const { path, values } = honoured(property, name, known)
     const [first = '', second] = path.split('.')
-    if (!isScalar(value)) {
-      throw settingsInvalid(`properties.${name} is no text, number or boolean: give it one`)
-    }
-    const translated = values ? translate(name, value, values) : value
+    if (!isScalar(value)) throw settingsInvalid(`${property} is no text, number or boolean: give it one`)
+    const translated = values ? translate(property, value, values) : value
     const group = named[first]
     if (second === undefined) {
       if (group !== undefined) continue
@@ -88,28 +109,27 @@ function withProperties(given: Record<string, unknown>, form: SettingsForm<TObje
       if (group !== undefined && (!isRecord(group) || group[second] !== undefined)) continue
       named[first] = { ...group, [second]: translated }
     }
-    origins.set(path, name)
+    origins.set(path, property)
   }
-  return { named, origins }
 }
 
-function honoured(name: string, form: SettingsForm<TObject>): HonouredProperty {
-  const found = form.honoured[name]
+function honoured(property: string, name: string, known: KnownProperties): HonouredProperty {
+  const found = known.honoured[name]
   if (found) return found
-  const reason = form.refused[name]
+  const reason = known.refused[name]
   throw settingsInvalid(
     reason === undefined
-      ? `properties.${name} is not known or has no effect here: remove it; those that have one are ${Object.keys(form.honoured).join(', ')}`
-      : `properties.${name} cannot be honoured: ${reason}`,
+      ? `${property} is not known or has no effect here: remove it; those that have one are ${Object.keys(known.honoured).join(', ')}`
+      : `${property} cannot be honoured: ${reason}`,
   )
 }
 
-function translate(name: string, value: Scalar, values: Readonly<Record<string, Scalar>>): Scalar {
+function translate(property: string, value: Scalar, values: Readonly<Record<string, Scalar>>): Scalar {
   const wanted = String(value).toLowerCase()
   const found = Object.entries(values).find(([known]) => known.toLowerCase() === wanted)
   if (found) return found[1]
   throw settingsInvalid(
-    `properties.${name} ${JSON.stringify(value)} is not known: use ${Object.keys(values).join(', ')}`,
+    `${property} ${JSON.stringify(value)} is not known: use ${Object.keys(values).join(', ')}`,
   )
 }
 
@@ -122,7 +142,7 @@ function schemaViolation(
   if (!error) return settingsInvalid('settings are invalid')
   const path = error.instancePath.slice(1).replaceAll('/', '.') || 'settings'
   const origin = origins.get(path)
-  const field = origin === undefined ? path : `${path} (properties.${origin})`
+  const field = origin === undefined ? path : `${path} (${origin})`
   if (error.keyword === 'boolean') {
     return settingsInvalid(`${field} is not a setting of ${of}: remove it or correct its name`)
   }

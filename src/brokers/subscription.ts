@@ -12,14 +12,26 @@ export interface Source {
   mode?: ConsumeMode | undefined
   /** Default: `none`. */
   order?: MessageOrder | undefined
-  /** Where a queue begins of which the group has no offset yet. Never heeded once there is one: see `seek`. */
-  from: InitialPosition
+  /**
+   * Where a queue begins of which the group has no offset yet, or one that the queue no longer has. Never heeded
+   * otherwise: see `seek`. Default: what the adapter says.
+   */
+  from?: InitialPosition | undefined
   /** Handlers at a time, over all queues. Default: what the adapter says. */
   concurrency?: number | undefined
   /** Messages given to one handler at most. Default: what the adapter says. */
   batchSize?: number | undefined
-  /** How often a message whose handler rejects comes again before it is given up. Default: what the adapter says. */
+  /**
+   * How often a message whose handler rejects comes again before it is given up. Default: what the adapter says;
+   * Kafka: no limit, and none to be had, as it has no place of its own for what is given up.
+   */
   maxRedeliveries?: number | undefined
+  /**
+   * Milliseconds before a message that stays here is handed over again, by the attempt that failed, from 1. What goes
+   * back to a broker with delay levels of its own (RocketMQ, no order) takes these. Default: Kafka 100 ms, doubling
+   * to 30 s; RocketMQ 1 s.
+   */
+  redeliveryDelayMs?: ((attempt: number) => number) | undefined
 }
 
 /** Of a source, as it says or else as the adapter does. */

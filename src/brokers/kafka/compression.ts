@@ -1,7 +1,8 @@
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { gunzip, gzip } from 'node:zlib'
 import kafkajs from 'kafkajs'
 import { decompressLz4, decompressZstd } from '../../core/decompress.js'
+import { RelayError } from '../../core/errors.js'
 import type { KafkaSettings } from './settings.js'
 
 // CommonJS: Node.js sees these only on the default export.
@@ -42,6 +43,24 @@ export function compressionOf(compression: KafkaSettings['compression']): Compre
       return compressBy(Types.ZSTD, zstdCodec)
     default:
       return compression satisfies never
+  }
+}
+
+/** The records of a batch as they were before they were compressed. @param attribute which the batch says */
+export function decompressed(records: Buffer, attribute: number): Promise<Buffer> | Buffer {
+  switch (attribute) {
+    case Types.None:
+      return records
+    case Types.GZIP:
+      return promisify(gunzip)(records)
+    case Types.Snappy:
+      return snappyCodec.decompress(records)
+    case Types.LZ4:
+      return lz4Codec.decompress(records)
+    case Types.ZSTD:
+      return zstdCodec.decompress(records)
+    default:
+      throw new RelayError('NOT_SUPPORTED', `Kafka has compression ${attribute}, which is not known here`)
   }
 }
 

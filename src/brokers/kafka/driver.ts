@@ -2,6 +2,7 @@ import type { ISocketFactory } from 'kafkajs'
 import type { BrokerDriver } from '../broker.js'
 import { KafkaClients, openSocket } from './client.js'
 import { KafkaConnection } from './connection.js'
+import { subscribe } from './consume/subscribe.js'
 import { createKafkaOperator } from './operator.js'
 import { type KafkaSettings, parseKafkaSettings } from './settings.js'
 import { kafkaSettingsSchema } from './settings-schema.js'
@@ -11,9 +12,7 @@ export interface KafkaDriverOptions {
   socketFactory?: ISocketFactory
 }
 
-export function createKafkaDriver({
-  socketFactory = openSocket,
-}: KafkaDriverOptions = {}): BrokerDriver<KafkaSettings> {
+export function createKafkaDriver({ socketFactory = openSocket }: KafkaDriverOptions = {}) {
   return {
     kind: 'kafka',
     taskType: 'Kafka Producer',
@@ -25,5 +24,7 @@ export function createKafkaDriver({
       new KafkaConnection(settings, context, new KafkaClients(settings, socketFactory, context.log)),
     operate: (settings, { log }) =>
       createKafkaOperator(settings, new KafkaClients(settings, socketFactory, log), log),
-  }
+    subscribe: (settings, source, handle, context) =>
+      subscribe(settings, source, handle, context, socketFactory),
+  } satisfies BrokerDriver<KafkaSettings>
 }

@@ -24,7 +24,23 @@ declare module 'kafkajs/src/broker/index.js' {
       parse(decoded: unknown): Promise<unknown>
     }
     logResponseError?: boolean
+    /** Default: that of the connection. */
+    requestTimeout?: number | undefined
   }
+
+  /** Requests whose encoders are in use. */
+  export type RequestName =
+    | 'Produce'
+    | 'Fetch'
+    | 'ListOffsets'
+    | 'Metadata'
+    | 'OffsetCommit'
+    | 'OffsetFetch'
+    | 'GroupCoordinator'
+    | 'JoinGroup'
+    | 'Heartbeat'
+    | 'LeaveGroup'
+    | 'SyncGroup'
 
   export type Definition = { readonly versions: string[] }
 
@@ -76,14 +92,16 @@ declare module 'kafkajs/src/loggers/index.js' {
 }
 
 declare module 'kafkajs/src/protocol/requests/index.js' {
-  import type { Definition } from 'kafkajs/src/broker/index.js'
+  import type { Definition, RequestName } from 'kafkajs/src/broker/index.js'
 
-  const protocol: { requests: Record<'Produce' | 'Metadata', Definition> }
+  const protocol: { requests: Record<RequestName, Definition> }
   export default protocol
 }
 
 declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
-  const apiKeys: Record<'Produce' | 'Metadata', number>
+  import type { RequestName } from 'kafkajs/src/broker/index.js'
+
+  const apiKeys: Record<RequestName, number>
   export default apiKeys
 }
 

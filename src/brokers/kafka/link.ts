@@ -1,12 +1,12 @@
 import kafkajs, { type ConfigEntries } from 'kafkajs'
 import type Broker from 'kafkajs/src/broker/index.js'
-import type { Definition, ProtocolCall } from 'kafkajs/src/broker/index.js'
+import type { Definition, ProtocolCall, RequestName } from 'kafkajs/src/broker/index.js'
 import type ConnectionPool from 'kafkajs/src/network/connectionPool.js'
 import errors from 'kafkajs/src/protocol/error.js'
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js'
 import protocol from 'kafkajs/src/protocol/requests/index.js'
-import { type Static, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { type Static, type TSchema, Type } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
 import { withTimeLimit } from '../../core/time-limit.js'
 import { judge, unanswered } from './errors.js'
 import type { KafkaSettings } from './settings.js'
@@ -48,11 +48,24 @@ const ProduceAnswer = Type.Object({
 })
 export type ProduceAnswer = Static<typeof ProduceAnswer>
 
+export interface FetchAnswer {
+  version: number
+  bytes: Buffer
+}
+
 const isMetadata = Compile(Metadata)
 const isProduceAnswer = Compile(ProduceAnswer)
 
+const NO_BYTES = Buffer.alloc(0)
+
 /** Longest a broker may keep an unfinished transaction of an id; without one it has no meaning. */
 const TRANSACTION_TIMEOUT_MS = 60_000
+
+/** A request whose answer is read in one form, whichever version both sides know. */
+export interface Question<Schema extends TSchema> {
+  name: RequestName
+  answer: Validator<Record<string, never>, Schema>
+}
 
 /** The error kafkajs has for a code of the protocol. */
 export const errorOfCode = errors.createErrorFromCode
@@ -160,6 +173,43 @@ export class Link {
     throw notUnderstood('produce')
   }
 
+  /**
+   * Asks, and gives the answer as it is: what it says of its parts is the caller's to judge.
+   * @param doing completes the sentence "Kafka at … failed while …"
+   * @param limitMs how long the answer may take; default: the request timeout
+   * @throws RelayError when there is no answer; the connection is then cut
+   */
+  ask<Schema extends TSchema>(
+    { name, answer }: Question<Schema>,
+    fields: object,
+    doing: string,
+    limitMs?: number,
+  ): Promise<Static<Schema>> {
+    return this.#asking(doing, async () => {
+      const found = await this.#connections.send({ ...this.#call(name, fields), requestTimeout: limitMs })
+      if (answer.Check(found)) return found
+      throw notUnderstood(name)
+    })
+  }
+
+  /** The bytes of the answer to a fetch request, and its version. @throws RelayError; the connection is then cut */
+  fetch(fields: object, doing: string): Promise<FetchAnswer> {
+    return this.#asking(doing, async () => {
+      const { request } = this.#call('Fetch', fields)
+      let answer: Buffer = NO_BYTES
+      const response = {
+        // Not through the decoder of kafkajs: see docs/adr/0015-own-kafka-consumer.md.
+        decode: async (bytes: Buffer) => {
+          answer = bytes
+          return {}
+        },
+        parse: async () => undefined,
+      }
+      await this.#connections.send({ request, response })
+      return { version: request.apiVersion, bytes: answer }
+    })
+  }
+
   async #connect(): Promise<void> {
     const { connectionTimeoutMs, requestTimeoutMs } = this.#settings
     await this.#asking('connecting', () =>
@@ -169,7 +219,7 @@ export class Link {
     )
   }
 
-  #call(name: 'Produce' | 'Metadata', fields: object): ProtocolCall {
+  #call(name: RequestName, fields: object): ProtocolCall {
     const definition: Definition = protocol.requests[name]
     const { request, response } = this.#broker.lookupRequest(apiKeys[name], definition)(fields)
     return { request, response: { decode: response.decode, parse: async (answer) => answer } }

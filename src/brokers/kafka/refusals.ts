@@ -5,7 +5,11 @@ import type { KafkaSettings } from './settings.js'
 import type { Topics } from './topics.js'
 
 /** What is wrong with a message whatever the cluster says of it. */
-export function inputFault({ topic, partition, timestamp }: OutboundMessage): RelayError | undefined {
+export function inputFault({
+  topic,
+  partition,
+  timestamp,
+}: Pick<OutboundMessage, 'topic' | 'partition' | 'timestamp'>): RelayError | undefined {
   if (!/^[a-zA-Z0-9._-]{1,249}$/.test(topic) || topic === '.' || topic === '..') {
     return new RelayError(
       'TOPIC_INVALID',

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { commonSettings } from '../common-settings.js'
 import { tlsSchema } from '../tls.js'
+import { consumerSchema } from './consumer-settings.js'
 
 const optionalText = (title: string, description: string) =>
   Type.Optional(Type.String({ title, description, minLength: 1 }))
@@ -167,6 +168,7 @@ export const kafkaSettingsSchema = Type.Object(
       maximum: 60_000,
     }),
     flush,
+    consumer: consumerSchema,
     ssl: tlsSchema,
     sasl: Type.Optional(sasl),
     properties: Type.Optional(

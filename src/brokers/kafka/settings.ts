@@ -1,6 +1,8 @@
 import type { Static } from 'typebox'
 import { readSettings, settingsInvalid } from '../settings.js'
 import { checkTls } from '../tls.js'
+import { CONSUMER_PROPERTIES } from './consumer-properties.js'
+import { checkConsumer } from './consumer-settings.js'
 import { parseGuarantees } from './guarantees.js'
 import { HONOURED_PROPERTIES, REFUSED_PROPERTIES } from './properties.js'
 import { checkSasl } from './sasl.js'
@@ -20,11 +22,13 @@ export function parseKafkaSettings(address: string, given: Record<string, unknow
     schema: kafkaSettingsSchema,
     honoured: HONOURED_PROPERTIES,
     refused: REFUSED_PROPERTIES,
+    groups: { consumer: CONSUMER_PROPERTIES },
   })
   checkLogin(settings)
   checkTls(settings.ssl)
   checkSasl(settings.sasl)
   checkFlush(settings.flush)
+  checkConsumer(settings.consumer)
   if (settings.retryBackoffMaxMs < settings.retryBackoffMs) {
     throw settingsInvalid(
       `retryBackoffMaxMs ${settings.retryBackoffMaxMs} is below retryBackoffMs ${settings.retryBackoffMs}: raise it, or lower retryBackoffMs`,

@@ -3,7 +3,9 @@ import type { Endpoints, MessageQueue } from 'rocketmq-client-nodejs'
 import { RelayError, toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
 import { pause, withTimeLimit } from '../../../core/time-limit.js'
+import { Bell } from '../../bell.js'
 import type { ConnectionContext } from '../../broker.js'
+import { Health } from '../../health.js'
 import { Dispatcher, type Queued, QueueWork } from '../../queue-work.js'
 import {
   CLOSE_BUDGET_MS,
@@ -15,9 +17,7 @@ import {
 } from '../../subscription.js'
 import type { RocketmqSettings } from '../settings.js'
 import { withNamespace } from '../settings.js'
-import { Bell } from './bell.js'
 import { type GroupSettings, GrpcRequests, type Subscribed } from './grpc-requests.js'
-import { Health } from './health.js'
 import { deadLetterTopic } from './inbound.js'
 import { inboundFromProxy, type ReceivedMessage } from './received-message.js'
 import type { CheckedSource } from './source.js'
@@ -286,11 +286,11 @@ export class GrpcMember implements Subscription {
 
   /** A message goes back to the servers if it may lose its place, and is kept here otherwise or if that fails. */
   async #afterFailure({ received, attempt }: Work, error: unknown): Promise<number | undefined> {
-    const { maxRedeliveries, order } = this.#source
+    const { maxRedeliveries, redeliveryDelayMs, order } = this.#source
     const isLast = attempt > maxRedeliveries
     const fields = { topic: received.topic, messageId: received.id, attempt }
     this.#log.debug('a message was not consumed', { ...fields, reason: String(error) })
-    if (order !== 'none' && !isLast) return SUSPEND_MS
+    if (order !== 'none' && !isLast) return redeliveryDelayMs?.(attempt) ?? SUSPEND_MS
     try {
       if (isLast) await this.#requests.giveUp({ ...received, attempt })
       else await this.#requests.deliverAgain(received, this.#groupSettings?.delayMs(attempt) ?? SUSPEND_MS)

@@ -21,7 +21,7 @@ export interface MessageWorkOptions {
 /** How the messages of a queue are worked off: in which order, and what becomes of those that fail. */
 export function messageWork(queue: ReadQueue, options: MessageWorkOptions): PulledQueueOptions['work'] {
   const { source, handle, requests, group, namespace, addressOf, log } = options
-  const { batchSize, maxRedeliveries, mode, order } = source
+  const { batchSize, maxRedeliveries, redeliveryDelayMs, mode, order } = source
   return {
     batchSize,
     laneOf: laneOf(queue, source, group),
@@ -33,7 +33,8 @@ export function messageWork(queue: ReadQueue, options: MessageWorkOptions): Pull
     afterFailure(message, error) {
       log.debug('a message was not consumed', { ...queue, reason: String(error) })
       const mayLosePlace = mode === 'clustering' && order === 'none'
-      return sendBack(queue, message, { requests, group, maxRedeliveries, mayLosePlace, addressOf, log })
+      const manner = { maxRedeliveries, mayLosePlace, redeliveryDelayMs }
+      return sendBack(queue, message, { requests, group, ...manner, addressOf, log })
     },
   }
 }

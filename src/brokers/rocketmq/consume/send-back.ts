@@ -1,5 +1,6 @@
 import { toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
+import type { Source } from '../../subscription.js'
 import { deadLetterTopic, messageId } from './inbound.js'
 import type { QueueRequests, ReadQueue } from './queue-requests.js'
 import type { StoredMessage } from './stored-message.js'
@@ -14,6 +15,7 @@ export interface SendBackOptions {
   maxRedeliveries: number
   /** Whether a message may come again later, out of its place; otherwise it is handled again here. */
   mayLosePlace: boolean
+  redeliveryDelayMs: Source['redeliveryDelayMs']
   addressOf(queue: ReadQueue): string
   log: Log
 }
@@ -26,11 +28,11 @@ export interface SendBackOptions {
 export async function sendBack(
   queue: ReadQueue,
   message: StoredMessage,
-  { requests, group, maxRedeliveries, mayLosePlace, addressOf, log }: SendBackOptions,
+  { requests, group, maxRedeliveries, mayLosePlace, redeliveryDelayMs, addressOf, log }: SendBackOptions,
 ): Promise<number | undefined> {
   const isLast = message.attempt > maxRedeliveries
   const fields = { topic: message.topic, messageId: messageId(message), attempt: message.attempt }
-  if (!mayLosePlace && !isLast) return SUSPEND_MS
+  if (!mayLosePlace && !isLast) return redeliveryDelayMs?.(message.attempt) ?? SUSPEND_MS
   try {
     await requests.sendBack(addressOf(queue), message, {
       maxReconsumeTimes: maxRedeliveries,

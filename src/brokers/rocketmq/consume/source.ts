@@ -1,10 +1,11 @@
 import { RelayError } from '../../../core/errors.js'
-import type { ConsumeMode, MessageOrder, Source } from '../../subscription.js'
+import type { ConsumeMode, InitialPosition, MessageOrder, Source } from '../../subscription.js'
 import type { RocketmqSettings } from '../settings.js'
 import { checkFilter } from './filter.js'
 
 /** A source that can be consumed under these settings, nothing left open. */
-export type CheckedSource = Pick<Source, 'group' | 'topics' | 'from'> & {
+export type CheckedSource = Pick<Source, 'group' | 'topics' | 'redeliveryDelayMs'> & {
+  from: InitialPosition
   mode: ConsumeMode
   order: MessageOrder
   concurrency: number
@@ -19,7 +20,8 @@ const LONGEST_GROUP = 120
 
 /** @throws RelayError INPUT_INVALID, TOPIC_INVALID or NOT_SUPPORTED naming the field, its value and the cure */
 export function checkSource(source: Source, settings: RocketmqSettings): CheckedSource {
-  const { group, topics, from, mode = 'clustering', order = 'none' } = source
+  const { group, topics, from = { at: 'latest' }, mode = 'clustering', order = 'none' } = source
+  const { redeliveryDelayMs } = source
   const {
     concurrency = settings.consumeThreadMax,
     batchSize = settings.consumeMessageBatchMaxSize,
@@ -47,7 +49,7 @@ export function checkSource(source: Source, settings: RocketmqSettings): Checked
   checkNumber('batchSize', batchSize, 1)
   checkNumber('maxRedeliveries', maxRedeliveries, 0)
   if (settings.protocol === 'grpc') refuseOverGrpc({ mode, from })
-  return { group, topics, from, mode, order, concurrency, batchSize, maxRedeliveries }
+  return { group, topics, from, mode, order, concurrency, batchSize, maxRedeliveries, redeliveryDelayMs }
 }
 
 function refuseOverGrpc({ mode, from }: Pick<CheckedSource, 'mode' | 'from'>): void {

@@ -100,3 +100,66 @@ describe("properties of Kafka's Java producer", () => {
     )
   })
 })
+
+describe("properties of Kafka's Java consumer", () => {
+  it('mean what the settings mean that they stand for', () => {
+    const { consumer } = parse({
+      consumer: {
+        properties: {
+          'fetch.min.bytes': 512,
+          'max.partition.fetch.bytes': '2048',
+          'session.timeout.ms': 45_000,
+          'partition.assignment.strategy': 'org.apache.kafka.clients.consumer.RoundRobinAssignor',
+          'isolation.level': 'READ_UNCOMMITTED',
+          'auto.offset.reset': 'earliest',
+        },
+      },
+    })
+
+    assert.deepEqual(
+      [consumer.fetchMinBytes, consumer.partitionFetchBytes, consumer.sessionTimeoutMs],
+      [512, 2048, 45_000],
+    )
+    assert.deepEqual(
+      [consumer.strategy, consumer.isolationLevel, consumer.initialPosition],
+      ['roundRobin', 'read-uncommitted', 'earliest'],
+    )
+  })
+
+  it('give way to a setting of its own name, and leave those of the producer alone', () => {
+    const settings = parse({
+      requestTimeoutMs: 5000,
+      consumer: {
+        sessionTimeoutMs: 20_000,
+        properties: { 'session.timeout.ms': 6000, 'request.timeout.ms': 7000 },
+      },
+    })
+
+    assert.deepEqual(
+      [settings.consumer.sessionTimeoutMs, settings.consumer.requestTimeoutMs, settings.requestTimeoutMs],
+      [20_000, 7000, 5000],
+    )
+  })
+
+  for (const [properties, ...named] of [
+    [{ 'enable.auto.commit': true }, 'consumer.properties.enable.auto.commit', 'once it is handled'],
+    [{ 'group.id': 'a' }, 'consumer.properties.group.id', 'subscription'],
+    [{ 'auto.offset.reset': 'none' }, 'consumer.properties.auto.offset.reset', 'earliest, latest'],
+    [{ 'linger.ms': 5 }, 'consumer.properties.linger.ms', 'fetch.min.bytes'],
+    [
+      { 'session.timeout.ms': 5 },
+      'consumer.sessionTimeoutMs (consumer.properties.session.timeout.ms) 5',
+      '1000',
+    ],
+  ] as const) {
+    it(`${JSON.stringify(properties)} are refused, naming ${named[0]}`, () => {
+      assert.throws(
+        () => parse({ consumer: { properties } }),
+        (error: Error) => {
+          for (const name of named) assert.ok(error.message.includes(name), error.message)
+          return true
+        },
+      )
+    })
+  }
+})

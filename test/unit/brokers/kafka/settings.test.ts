@@ -49,6 +49,18 @@ for (const [given, ...named] of [
   [{ ssl: { enabled: true, cert: 'PEM' } }, 'ssl.cert', 'ssl.key'],
   [{ ssl: { ca: 'PEM' } }, 'ssl.ca', 'ssl.enabled'],
   [{ sasl: { mechanism: 'plain', username: 'me' } }, 'sasl', 'password'],
+  [
+    { consumer: { heartbeatIntervalMs: 10_000 } },
+    'consumer.heartbeatIntervalMs 10000',
+    'consumer.sessionTimeoutMs 10000',
+  ],
+  [{ consumer: { fetchWaitMs: 30_000 } }, 'consumer.fetchWaitMs 30000', 'consumer.requestTimeoutMs 30000'],
+  [
+    { consumer: { fetchMinBytes: 2048, fetchMaxBytes: 1024 } },
+    'consumer.fetchMaxBytes 1024',
+    'consumer.fetchMinBytes 2048',
+  ],
+  [{ consumer: { offsetRetentionMs: 5 } }, 'consumer', 'not a setting'],
 ] as const) {
   test(`${JSON.stringify(given)} is refused, naming ${named.join(' and ')}`, () => {
     const message = refusal('a:9092', given)
