@@ -109,11 +109,12 @@ export async function consumeInGroup(
   return { group, clientId, leave: () => consumer.disconnect() }
 }
 
-/** One message, followed in the log by the mark of its transaction. */
+/** One message, followed in the log by the mark of its transaction, which is committed unless told otherwise. */
 export async function publishInTransaction(
   bootstrapServers: string,
   topic: string,
   value: string,
+  end: 'commit' | 'abort' = 'commit',
 ): Promise<void> {
   const producer = client(bootstrapServers).producer({
     transactionalId: `test-${randomUUID()}`,
@@ -123,7 +124,7 @@ export async function publishInTransaction(
   try {
     const transaction = await producer.transaction()
     await transaction.send({ topic, messages: [{ value }] })
-    await transaction.commit()
+    await transaction[end]()
   } finally {
     await producer.disconnect()
   }

@@ -13,10 +13,10 @@ export interface OwnKafka {
   stop(): Promise<void>
 }
 
-/** A Kafka of a test's own, which may be killed. */
-export async function ownKafka(): Promise<OwnKafka> {
+/** A Kafka of a test's own, which may be killed. @param properties of server.properties */
+export async function ownKafka(properties: Record<string, string> = {}): Promise<OwnKafka> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'own-kafka-'))
-  const start = () => startKafka({ folder, onProgress: () => undefined })
+  const start = () => startKafka({ folder, onProgress: () => undefined }, properties)
   let broker: LocalKafka = await start()
   return {
     address: broker.bootstrapServers,

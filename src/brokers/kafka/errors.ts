@@ -62,6 +62,14 @@ const CURES: Readonly<Record<string, string>> = {
   POLICY_VIOLATION: 'the policy of the cluster says what it allows',
   SECURITY_DISABLED: 'set authorizer.class.name on the brokers to use ACLs',
   NON_EMPTY_GROUP: 'stop its consumers first',
+  GROUP_AUTHORIZATION_FAILED: 'let the principal of this adapter READ the group by an ACL',
+  TOPIC_AUTHORIZATION_FAILED:
+    'let the principal of this adapter READ (to consume) or WRITE (to publish) the topic by an ACL',
+  INCONSISTENT_GROUP_PROTOCOL:
+    'its other members share the partitions by neither range nor roundrobin: let them offer one of these, or use another group',
+  INVALID_SESSION_TIMEOUT:
+    'set consumer.sessionTimeoutMs between group.min.session.timeout.ms and group.max.session.timeout.ms of the brokers',
+  GROUP_MAX_SIZE_REACHED: 'raise group.max.size of the brokers, or stop another member',
 }
 
 /** Judges what kafkajs threw. `doing` completes the sentence "Kafka at … failed while …". */

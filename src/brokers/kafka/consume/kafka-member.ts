@@ -114,7 +114,8 @@ export class KafkaMember implements Subscription {
     await this.#topics.require(this.#source.topics)
     await this.#joinAtFirst()
     const failure = await this.#inTurn(() => this.#partitions.placeAll())
-    if (failure && !failure.retryable) throw failure
+    // Not every broker has heard of a young topic.
+    if (failure && !failure.retryable && failure.code !== 'TOPIC_UNKNOWN') throw failure
     this.#fetcher.wake()
     this.#loops = Promise.all([this.#keepJoined(), this.#keepCommitted(), this.#keepPlaced()])
   }
