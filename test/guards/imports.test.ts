@@ -15,7 +15,7 @@ const PackageJson = Type.Object({ dependencies: Type.Record(Type.String(), Type.
 const VENDORS: Record<string, RegExp> = {
   '@grpc/grpc-js': /^src\/brokers\/rocketmq\/(consume\/)?grpc[\w-]*\.ts$/,
   '@hpcc-js/wasm-zstd': /^src\/(brokers\/kafka\/compression|core\/decompress)\.ts$/,
-  '@node-rs/crc32': /^src\/brokers\/kafka\/record-batch\.ts$/,
+  '@node-rs/crc32': /^src\/brokers\/kafka\/(record-batch|consume\/records)\.ts$/,
   ajv: /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ajv-formats': /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ali-ons': /^src\/brokers\/rocketmq\//,
@@ -90,9 +90,9 @@ const LAYERS: Record<string, string[]> = {
 const BRIDGES: Record<string, RegExp> = {
   // A driver knows the ports it implements, not the registry or the other drivers.
   'src/brokers/kafka -> src/brokers':
-    /^src\/brokers\/(broker|common-settings|operator|queue-work|settings|subscription|tls)\.ts$/,
+    /^src\/brokers\/(bell|broker|common-settings|health|operator|queue-work|settings|subscription|tls)\.ts$/,
   'src/brokers/rocketmq -> src/brokers':
-    /^src\/brokers\/(broker|common-settings|operator|queue-work|settings|subscription|tls)\.ts$/,
+    /^src\/brokers\/(bell|broker|common-settings|health|operator|queue-work|settings|subscription|tls)\.ts$/,
   // The registry has one line for each driver.
   'src/brokers -> src/brokers/kafka': /\/driver\.ts$/,
   'src/brokers -> src/brokers/rocketmq': /\/driver\.ts$/,
