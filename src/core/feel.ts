@@ -77,6 +77,22 @@ export function feelExpression(field: string, source: string, functions: FeelFun
   }
 }
 
+/** Expressions of all tasks and triggers: few, that come again and again. */
+const MAX_CACHED = 1000
+const cache = new Map<string, FeelExpression>()
+
+/** As `feelExpression`, checked once. The same field must always have the same functions. */
+export function knownExpression(field: string, source: string, functions?: FeelFunctions): FeelExpression {
+  const key = `${field} ${source}`
+  const known = cache.get(key)
+  if (known) return known
+  const expression = feelExpression(field, source, functions)
+  const [oldest] = cache.keys()
+  if (oldest !== undefined && cache.size >= MAX_CACHED) cache.delete(oldest)
+  cache.set(key, expression)
+  return expression
+}
+
 function evaluated<T>(run: () => T, wrong: (reason: string, at?: number, cause?: unknown) => RelayError): T {
   try {
     return run()

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../core/errors.js'
-import { type Evaluation, type FeelExpression, type FeelFunctions, feelExpression } from '../core/feel.js'
+import { type Evaluation, type FeelExpression, type FeelFunctions, knownExpression } from '../core/feel.js'
 import { parseDuration } from '../core/time-text.js'
 
 /** What an `errorExpression` decides in place of the rule. */
@@ -53,9 +53,6 @@ const ERROR_FUNCTIONS: FeelFunctions = Object.fromEntries(
 )
 
 const MAX_RETRIES = 2 ** 31 - 1
-/** Checked expressions of all tasks, most of which are few and come again and again. */
-const MAX_CACHED = 1000
-const cache = new Map<string, FeelExpression>()
 
 /** @throws RelayError EXPRESSION_INVALID for what is wrong with an expression whatever will happen. */
 export function taskExpressions(headers: Record<string, string>): TaskExpressions {
@@ -85,14 +82,7 @@ function expressionIn(
 ): FeelExpression | undefined {
   const text = headers[name]
   if (text === undefined || text.trim() === '') return undefined
-  const key = `${name} ${text}`
-  const known = cache.get(key)
-  if (known) return known
-  const expression = feelExpression(name, text, functions)
-  const [oldest] = cache.keys()
-  if (oldest !== undefined && cache.size >= MAX_CACHED) cache.delete(oldest)
-  cache.set(key, expression)
-  return expression
+  return knownExpression(name, text, functions)
 }
 
 function verdictOf({ value, wrong }: Evaluation): Verdict | undefined {

@@ -4,6 +4,7 @@ import type { RegisteredDriver } from '../brokers/registry.js'
 import { decodeBase64 } from '../core/base64.js'
 import { ERRORS, RelayError } from '../core/errors.js'
 import { membersOf, objectOf } from '../core/json.js'
+import { isRequestId } from '../core/request-id.js'
 import { parseDuration } from '../core/time-text.js'
 import type { Job } from '../engine/engine.js'
 
@@ -30,8 +31,6 @@ export interface JobInput {
 
 const COMMON_INPUTS = ['adapterId', 'topic', 'message', 'requestId', 'traceparent'] as const
 const DEFAULT_RETRY_BACK_OFF_MS = 30_000
-/** Result variables and request ids travel through headers, logs and indexes. */
-const REQUEST_ID = /^[\x21-\x7e]{1,200}$/
 
 /** Reads one input after another from a job's variables, or from task headers of the same name. */
 export class InputReader {
@@ -148,7 +147,7 @@ export class InputReader {
 /** The request id the task gives. @throws RelayError INPUT_INVALID */
 export function requestIdOf(reader: InputReader): string | undefined {
   const given = reader.optionalText('requestId')
-  if (given === undefined || REQUEST_ID.test(given)) return given
+  if (given === undefined || isRequestId(given)) return given
   throw wrong('requestId', given, '1 to 200 visible ASCII characters without blanks')
 }
 
