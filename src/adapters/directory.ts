@@ -73,15 +73,19 @@ export class AdapterDirectory {
     await this.#reloading?.catch(() => undefined)
   }
 
-  /** The adapter a task refers to by id, name or `@env(...)` of either, without its connection. */
-  async adapter(reference: string, driver: RegisteredDriver): Promise<Adapter> {
+  /** The adapter of an id, name or `@env(...)` of either, without its connection. @throws RelayError ADAPTER_UNKNOWN */
+  async named(reference: string): Promise<Adapter> {
     const adapter = this.#peek(reference) ?? (await this.#reloadAndPeek(reference))
-    if (!adapter) {
-      throw new RelayError(
-        'ADAPTER_UNKNOWN',
-        `adapterId ${JSON.stringify(reference)} names no adapter: \`bpmn-relay adapter list\` shows those there are`,
-      )
-    }
+    if (adapter) return adapter
+    throw new RelayError(
+      'ADAPTER_UNKNOWN',
+      `adapterId ${JSON.stringify(reference)} names no adapter: \`bpmn-relay adapter list\` shows those there are`,
+    )
+  }
+
+  /** As `named`, of the kind that a task needs. @throws RelayError ADAPTER_WRONG_KIND, too */
+  async adapter(reference: string, driver: RegisteredDriver): Promise<Adapter> {
+    const adapter = await this.named(reference)
     if (adapter.kind !== driver.kind) {
       throw new RelayError(
         'ADAPTER_WRONG_KIND',

@@ -1,7 +1,10 @@
 import type { CounterSample } from '../sla/counters.js'
 import type { Operation } from './operations.js'
 
-/** `skipped`: dropped by the adapter's own module. `done`: an operator's action that is no publish. */
+/**
+ * `skipped`: dropped by the adapter's own module, or passed over by a trigger. `done`: what is no publish, of an operator or a
+ * trigger.
+ */
 export type AuditStatus = 'published' | 'skipped' | 'done' | 'rejected' | 'failed'
 
 /** One row of `sys_audit_log`. Texts must hold no secrets. 64-bit keys are decimal text. */
@@ -18,7 +21,7 @@ export interface AuditRow {
   errorCode: string | null
   errorText: string | null
   durationMs: number
-  /** Which delivery of the job this was, from 1. */
+  /** Which delivery of the job or message this was, from 1. */
   attempt: number
   processInstanceKey: string | null
   processId: string | null

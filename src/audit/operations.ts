@@ -14,13 +14,16 @@ interface OperationKind {
   fileLogged: When
 }
 
-const BY_JOB = { audited: 'auditRequests', counted: 'slaMonitoring', fileLogged: 'logResults' } as const
+const BY_SWITCH = { audited: 'auditRequests', counted: 'slaMonitoring', fileLogged: 'logResults' } as const
 const BY_OPERATOR = { source: 'admin', audited: 'always', counted: 'never', fileLogged: 'never' } as const
 
 /** All there is in the audit log; docs/audit-log.md explains each, and a test holds the two together. */
 export const OPERATIONS = [
-  { operation: 'publish', source: 'job', ...BY_JOB },
+  { operation: 'publish', source: 'job', ...BY_SWITCH },
   { operation: 'publish', ...BY_OPERATOR },
+  { operation: 'trigger.start', source: 'trigger', ...BY_SWITCH },
+  { operation: 'trigger.correlate', source: 'trigger', ...BY_SWITCH },
+  { operation: 'trigger.forward', source: 'trigger', ...BY_SWITCH },
   { operation: 'adapter.create', ...BY_OPERATOR },
   { operation: 'adapter.update', ...BY_OPERATOR },
   { operation: 'adapter.enable', ...BY_OPERATOR },

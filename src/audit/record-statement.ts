@@ -2,8 +2,10 @@ import { plainArray, textArray } from '../db/text-array.js'
 import { type CounterRow, sumSamples } from '../sla/counters.js'
 import type { AuditRow, CallRecord, LedgerRecord } from './call-record.js'
 
-/** What a form of the record statement adds to it; parameters from 39 on are its own. */
+/** What a form of the record statement adds to it; parameters behind those of its parts are its own. */
 export interface StatementForm {
+  /** The first parameter of the counters. */
+  countersFrom: number
   /** Of audit rows: a further column and where its values come from. */
   auditColumn: string
   auditValues: string
@@ -47,14 +49,21 @@ export function statementParts(form: StatementForm) {
     at = now()`,
     settled: `
   INSERT INTO settled_mark (engine, job_keys) SELECT $22, $29::bigint[] WHERE $29::bigint[] <> '{}'`,
-    counters: `
+    counters: countersPart(form),
+  }
+}
+
+function countersPart(form: StatementForm): string {
+  const parameter = (index: number) => `$${form.countersFrom + index}`
+  return `
 INSERT INTO sla_counter AS counter
   (minute, worker, adapter_id, operation, process_id, calls, errors, held, duration_sum_ms, duration_max_ms, histogram)
 SELECT date_trunc('minute', ${form.minuteOf}), $1, adapter_id, operation, process_id, calls, errors, held, sum_ms,
   max_ms, histogram::bigint[]
 FROM unnest(
-  $30::uuid[], $31::text[], $32::text[], $33::bigint[], $34::bigint[], $35::bigint[], $36::double precision[],
-  $37::double precision[], $38::text[]${form.counterArray})
+  ${parameter(0)}::uuid[], ${parameter(1)}::text[], ${parameter(2)}::text[], ${parameter(3)}::bigint[],
+  ${parameter(4)}::bigint[], ${parameter(5)}::bigint[], ${parameter(6)}::double precision[],
+  ${parameter(7)}::double precision[], ${parameter(8)}::text[]${form.counterArray})
   AS sample(adapter_id, operation, process_id, calls, errors, held, sum_ms, max_ms, histogram${form.counterColumn})${form.where}
 ON CONFLICT (minute, adapter_id, operation, process_id, worker) DO UPDATE SET
   calls = counter.calls + excluded.calls,
@@ -63,18 +72,23 @@ ON CONFLICT (minute, adapter_id, operation, process_id, worker) DO UPDATE SET
   duration_sum_ms = counter.duration_sum_ms + excluded.duration_sum_ms,
   duration_max_ms = greatest(counter.duration_max_ms, excluded.duration_max_ms),
   histogram = ARRAY(
-    SELECT a + b FROM unnest(counter.histogram, excluded.histogram) WITH ORDINALITY AS both_(a, b, n) ORDER BY n)`,
-  }
+    SELECT a + b FROM unnest(counter.histogram, excluded.histogram) WITH ORDINALITY AS both_(a, b, n) ORDER BY n)`
 }
 
-const now = statementParts({
+/** For records that are written as they are made. */
+export const NOW: Omit<StatementForm, 'countersFrom'> = {
   auditColumn: '',
   auditValues: '',
   counterColumn: '',
   counterArray: '',
   minuteOf: 'now()',
   where: '',
-})
+}
+
+/** Behind those of audit, ledger and settled. */
+export const COUNTERS_FROM = 30
+
+const now = statementParts({ ...NOW, countersFrom: COUNTERS_FROM })
 
 /**
  * Audit rows, ledger rows, counters and settled marks of one moment, as one statement: one round trip, one commit.
@@ -131,15 +145,30 @@ export function sharedParameters(
   ledgerRows: readonly LedgerRecord[],
   counters: readonly CounterRow[],
 ): unknown[] {
-  const audit = (column: (row: AuditRow) => string | number | null) => plainArray(audits.map(column))
-  const auditText = (column: (row: AuditRow) => string | null) =>
-    textArray(audits.map((row) => storable(column(row))))
   const ledger = (column: (row: LedgerRecord) => string | number) => plainArray(ledgerRows.map(column))
   const ledgerText = (column: (row: LedgerRecord) => string | null) =>
     textArray(ledgerRows.map((row) => storable(column(row))))
-  const counter = <T>(column: (row: CounterRow) => T): T[] => counters.map(column)
   return [
-    batch.worker,
+    ...auditParameters(batch.worker, audits),
+    batch.engineName,
+    ledger((row) => row.jobKey),
+    ledger((row) => row.processInstanceKey),
+    ledger((row) => row.elementInstanceKey),
+    ledgerText((row) => row.fingerprint),
+    ledger((row) => row.attempts),
+    ledgerText((row) => row.receipt),
+    plainArray(batch.settledKeys),
+    ...counterParameters(counters),
+  ]
+}
+
+/** The first 21 parameters. */
+export function auditParameters(worker: string, audits: readonly AuditRow[]): unknown[] {
+  const audit = (column: (row: AuditRow) => string | number | null) => plainArray(audits.map(column))
+  const auditText = (column: (row: AuditRow) => string | null) =>
+    textArray(audits.map((row) => storable(column(row))))
+  return [
+    worker,
     auditText((row) => row.requestId),
     auditText((row) => row.source),
     auditText((row) => row.operation),
@@ -160,14 +189,13 @@ export function sharedParameters(
     audit((row) => row.jobKey),
     auditText((row) => row.request),
     auditText((row) => row.response),
-    batch.engineName,
-    ledger((row) => row.jobKey),
-    ledger((row) => row.processInstanceKey),
-    ledger((row) => row.elementInstanceKey),
-    ledgerText((row) => row.fingerprint),
-    ledger((row) => row.attempts),
-    ledgerText((row) => row.receipt),
-    plainArray(batch.settledKeys),
+  ]
+}
+
+/** The nine parameters of the counters. */
+export function counterParameters(counters: readonly CounterRow[]): unknown[] {
+  const counter = <T>(column: (row: CounterRow) => T): T[] => counters.map(column)
+  return [
     counter((row) => row.adapterId),
     counter((row) => row.operation),
     counter((row) => row.processId),

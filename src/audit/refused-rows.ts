@@ -1,7 +1,8 @@
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { sqlState } from '../db/database.js'
-import type { AuditRow, CallRecord } from './call-record.js'
+import type { CounterSample } from '../sla/counters.js'
+import type { AuditRow } from './call-record.js'
 
 /**
  * One statement for all items; when Postgres refuses a value, one for each half, until the bad item is alone.
@@ -25,14 +26,19 @@ export async function writeInHalves<T>(
   }
 }
 
+interface Refusable {
+  audit: AuditRow | null
+  sample: CounterSample | null
+}
+
 /**
  * Writes what Postgres takes of a record that it has refused.
  * @returns undefined, or the reason why it takes nothing of it
  */
-export async function writeReduced(
-  record: CallRecord,
+export async function writeReduced<R extends Refusable>(
+  record: R,
   reason: unknown,
-  write: (record: CallRecord) => Promise<void>,
+  write: (record: R) => Promise<void>,
   log: Log,
 ): Promise<unknown> {
   if (record.audit === null) return reason
@@ -54,7 +60,7 @@ export async function writeReduced(
 }
 
 /** What is tried of a record that Postgres refuses: without what the task gave, then what no value of it can spoil. */
-function reducedForms(record: CallRecord, audit: AuditRow): CallRecord[] {
+function reducedForms<R extends Refusable>(record: R, audit: AuditRow): R[] {
   const withoutPayload = { ...audit, request: null, response: null, errorText: null, destination: null }
   const { requestId, source, operation, status, errorCode, durationMs, attempt } = audit
   const bare = { ...NOTHING_KNOWN, requestId, source, operation, status, errorCode, durationMs, attempt }

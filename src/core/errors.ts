@@ -30,7 +30,7 @@ export const ERRORS = {
   },
   EXPRESSION_INVALID: {
     outcome: 'rejected',
-    meaning: 'resultExpression or errorExpression is wrong, or gives what it must not',
+    meaning: 'an expression of the task or trigger is wrong, or gives what it must not',
   },
   VALUE_NOT_DESERIALIZABLE: {
     outcome: 'rejected',
@@ -117,6 +117,7 @@ export const ERRORS = {
     meaning: 'the process engine refused for good to start a process or to take a BPMN message',
   },
   PROCESS_UNKNOWN: { outcome: 'rejected', meaning: 'the process engine has no such process or version' },
+  FORWARD_LOOP: { outcome: 'rejected', meaning: 'triggers forward the message again and again' },
   COMPLETION_UNKNOWN: {
     outcome: 'rejected',
     meaning:

@@ -1,10 +1,17 @@
 import { type CounterSample, sumSamples } from '../../sla/counters.js'
 import type { AuditRow, CallRecord } from '../call-record.js'
-import { ledgerRowsOf, type RecordBatch, sharedParameters, statementParts } from '../record-statement.js'
+import {
+  COUNTERS_FROM,
+  ledgerRowsOf,
+  type RecordBatch,
+  sharedParameters,
+  statementParts,
+} from '../record-statement.js'
 
 const MINUTE_MS = 60_000
 
 const parts = statementParts({
+  countersFrom: COUNTERS_FROM,
   auditColumn: ', at',
   auditValues: ', unnest($39::timestamptz[])',
   counterColumn: ', at',
