@@ -32,6 +32,7 @@ export interface AdapterAdmin {
   readonly adapter: Adapter
   readonly driver: RegisteredDriver
   readonly capture: Capture
+  has(name: Capability): boolean
   /** @throws RelayError NOT_SUPPORTED when the adapter's kind of broker cannot do this. */
   can<Name extends Capability>(name: Name): NonNullable<BrokerOperator[Name]>
   /** Of its own; publishes as those of jobs do. */
@@ -75,6 +76,10 @@ export async function withAdapter<T>(
   const connections = new Connections(context.log)
   const hash = settingsHash(adapter.kind, address, settings)
 
+  const operatorOf = () => {
+    operator ??= driver.operate(address, settings, { adapter: adapter.name, log })
+    return operator
+  }
   const record: AdapterAdmin['record'] = (actions) =>
     recordAdminActions(
       database,
@@ -86,10 +91,8 @@ export async function withAdapter<T>(
       driver,
       capture,
       record,
-      can(name) {
-        operator ??= driver.operate(address, settings, { adapter: adapter.name, log })
-        return capabilityOf(operator, name, adapter.kind)
-      },
+      has: (name) => operatorOf()[name] !== undefined,
+      can: (name) => capabilityOf(operatorOf(), name, adapter.kind),
       connection() {
         return connections.get(hash, adapter.name, (ctx) => driver.connect(address, settings, ctx))
       },

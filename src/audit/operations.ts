@@ -53,6 +53,13 @@ export const OPERATIONS = [
   { operation: 'notifier.disable', ...BY_OPERATOR },
   { operation: 'notifier.delete', ...BY_OPERATOR },
   { operation: 'notifier.test', ...BY_OPERATOR },
+  { operation: 'trigger.create', ...BY_OPERATOR },
+  { operation: 'trigger.update', ...BY_OPERATOR },
+  { operation: 'trigger.pause', ...BY_OPERATOR },
+  { operation: 'trigger.resume', ...BY_OPERATOR },
+  { operation: 'trigger.stop', ...BY_OPERATOR },
+  { operation: 'trigger.seek', ...BY_OPERATOR },
+  { operation: 'trigger.delete', ...BY_OPERATOR },
   { operation: 'dead-letter.replay', ...BY_OPERATOR },
   { operation: 'dead-letter.discard', ...BY_OPERATOR },
 ] as const satisfies OperationKind[]

@@ -60,6 +60,7 @@ export type ConsumeMode = 'clustering' | 'broadcasting'
  * share a key (Kafka) or message group (RocketMQ), or all messages of a queue.
  */
 export type MessageOrder = 'none' | 'key' | 'queue'
+export const MESSAGE_ORDERS = ['none', 'key', 'queue'] as const satisfies MessageOrder[]
 
 export type InitialPosition = Exclude<StartPosition, { at: 'offset' }>
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { parseDuration as parseIsoDuration, parseTime } from '../core/time-text.js'
 
 const UNIT_MS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 
@@ -16,9 +17,19 @@ export function parseMoment(text: string): Date {
     const date = new Date(text)
     if (!Number.isNaN(date.getTime())) return date
   }
+  const time = parseTime(text)
+  if (time !== undefined) return new Date(time)
   throw new InvalidArgumentError(
     'Give a duration back from now, such as 30m, 1h or 7d, or a time such as 2026-01-31T08:00:00Z.',
   )
+}
+
+/** Milliseconds, of their number or a duration such as 90s, 30m or PT1H. @throws InvalidArgumentError */
+export function parseMilliseconds(text: string): number {
+  const [, amount, unit = ''] = /^(\d{1,12})(|[smhdw])$/.exec(text) ?? []
+  const ms = amount === undefined ? parseIsoDuration(text) : Number(amount) * (UNIT_MS[unit] ?? 1)
+  if (ms !== undefined) return ms
+  throw new InvalidArgumentError('Give milliseconds, or a duration such as 90s, 30m, 2h or PT1H.')
 }
 
 /** Seconds, of a duration such as 90s, 30m or 2h. @throws InvalidArgumentError */
@@ -55,4 +66,9 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 export function parseKey(text: string): string {
   if (/^\d{1,19}$/.test(text) && BigInt(text) < 2n ** 63n) return text
   throw new InvalidArgumentError('Give a key of digits, such as 2251799813685249.')
+}
+
+/** The version of a process; null: the newest. @throws InvalidArgumentError */
+export function parseVersion(text: string): number | null {
+  return text === 'newest' ? null : wholeNumber(1, 2 ** 31 - 1)(text)
 }

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os'
 import type { AdapterAdmin, AdminContext } from '../admin/adapter-admin.js'
 import type { AdapterChanges } from '../admin/adapter-changes.js'
 import type { AlertAdmin } from '../admin/alert-admin.js'
+import type { TriggerAdmin } from '../admin/trigger-admin.js'
 import { type Config, readConfig } from '../core/config.js'
 import type { Log } from '../core/log.js'
 import type { Workbench } from '../service.js'
@@ -69,6 +70,14 @@ export async function withAlertAdmin<T>(
 ): Promise<T> {
   const { AlertAdmin } = await import('../admin/alert-admin.js')
   return await withAdminContext((context) => use(new AlertAdmin(context), context))
+}
+
+/** Gives a command what an operator does with triggers, and the workbench beside it. */
+export async function withTriggerAdmin<T>(
+  use: (admin: TriggerAdmin, context: AdminContext) => Promise<T>,
+): Promise<T> {
+  const { TriggerAdmin } = await import('../admin/trigger-admin.js')
+  return await withAdminContext((context) => use(new TriggerAdmin(context), context))
 }
 
 function userName(): string {

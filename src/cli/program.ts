@@ -21,6 +21,7 @@ import { addStackCommands } from './stack.js'
 import { addStartCommand } from './start.js'
 import { addTopicCommands } from './topic.js'
 import { addTraceCommand } from './trace.js'
+import { addTriggerCommands } from './trigger.js'
 
 /** All commands. Each loads what it needs only when it runs, so that help and short commands answer at once. */
 export function createProgram(): Command {
@@ -63,6 +64,7 @@ Examples:
   addProduceCommand(program)
   addConsumeCommand(program)
   addMessageCommands(program)
+  addTriggerCommands(program)
   addDeadLetterCommands(program)
   addStackCommands(program)
   addDemoCommand(program)

@@ -70,8 +70,17 @@ function specificMoves(offsets: NonNullable<StartupPosition['offsets']>): GroupM
   })
 }
 
+/** Offsets as texts such as `user-topic/0: 91`. @throws RelayError SETTINGS_INVALID */
+export function parseOffsets(texts: readonly string[]): [partition: string, offset: string][] {
+  return texts.map((text) => {
+    const [, partition, offset] = /^(.+?)\s*[:=]\s*(\S+)$/.exec(text.trim()) ?? []
+    if (partition !== undefined && offset !== undefined) return [partition, offset]
+    throw invalid(`offset "${text}": write it as topic/partition: offset, such as "user-topic/0: 91"`)
+  })
+}
+
 /** @returns decimal text. @throws RelayError SETTINGS_INVALID */
-export function parseOffset(of: string, given: string | number | bigint): string {
+function parseOffset(of: string, given: string | number | bigint): string {
   const text = String(given).trim()
   if (/^\d{1,19}$/.test(text) && BigInt(text) <= LARGEST_OFFSET) return BigInt(text).toString()
   throw invalid(`offset of "${of}" is ${JSON.stringify(text)}: use a whole number, 0 or more`)

@@ -1,7 +1,8 @@
 import { type TProperties, Type } from 'typebox'
 import { Value } from 'typebox/value'
+import { MESSAGE_ORDERS } from '../brokers/subscription.js'
 import { Timestamp } from '../db/row-types.js'
-import { ACKNOWLEDGE, TRIGGER_STATES, type Trigger } from './trigger.js'
+import { ACKNOWLEDGE, ON_UNDESERIALIZABLE, TRIGGER_STATES, type Trigger } from './trigger.js'
 
 const closed = <Properties extends TProperties>(properties: Properties) =>
   Type.Object(properties, { additionalProperties: false })
@@ -29,7 +30,7 @@ const TriggerRow = Type.Object({
   topicPattern: optionalText,
   filter: orNull(Type.Union([closed({ tags: Type.Array(Type.String()) }), closed({ sql: Type.String() })])),
   group: Type.String(),
-  order: Type.Enum(['none', 'key', 'queue']),
+  order: Type.Enum([...MESSAGE_ORDERS]),
   concurrency: optionalNumber,
   action: Type.Union([
     closed({ kind: Type.Literal('start'), processId: Type.String(), version: optionalNumber }),
@@ -47,7 +48,7 @@ const TriggerRow = Type.Object({
   acknowledge: Type.Enum([...ACKNOWLEDGE]),
   completionTimeoutMs: optionalNumber,
   initialOffset: Type.Enum(['latest', 'earliest']),
-  onUndeserializable: Type.Enum(['dead-letter', 'skip']),
+  onUndeserializable: Type.Enum([...ON_UNDESERIALIZABLE]),
   maxAttempts: Type.Integer(),
   retryBackOffMs: Type.Integer(),
   retryBackOffMaxMs: Type.Integer(),

@@ -5,32 +5,7 @@ import { checkName } from '../core/names.js'
 import { listensTo, topicPattern } from './topic-pattern.js'
 import type { TriggerAction, TriggerSettings } from './trigger.js'
 import type { TriggerAdapter, TriggerAdapters } from './trigger-adapters.js'
-
-/** What is not said of a trigger. Its group is `bpmn-relay-NAME`, of the name it was made with. */
-export const TRIGGER_DEFAULTS = {
-  description: '',
-  topics: [],
-  topicPattern: null,
-  filter: null,
-  order: 'key',
-  concurrency: null,
-  activationCondition: null,
-  variables: null,
-  acknowledge: 'accepted',
-  completionTimeoutMs: null,
-  initialOffset: 'latest',
-  onUndeserializable: 'dead-letter',
-  maxAttempts: 5,
-  retryBackOffMs: 1000,
-  retryBackOffMaxMs: 60_000,
-  deadLetterTopic: null,
-  deadLetterAdapterId: null,
-  state: 'running',
-} as const satisfies Partial<TriggerSettings>
-
-export const DEFAULT_MESSAGE_TTL_MS = 3_600_000
-/** With acknowledge `completed`. */
-export const DEFAULT_COMPLETION_TIMEOUT_MS = 300_000
+import { DEFAULT_COMPLETION_TIMEOUT_MS, TRIGGER_DEFAULTS } from './trigger-defaults.js'
 
 const DAY_MS = 86_400_000
 
@@ -152,7 +127,11 @@ function checkAction(settings: TriggerSettings, adapters: TriggerAdapters): void
       if (action.version !== null) checkWhole('version', action.version, 1, 2 ** 31 - 1)
       return
     case 'message':
-      if (action.name.trim() === '') throw invalid('the name of the message is empty: give that of the BPMN')
+      if (action.name.trim() === '')
+        throw invalid('the name of the message is empty: give the one it has in the diagram')
+      if (action.correlationKey.trim() === '') {
+        throw invalid('correlationKey is empty: a message needs one, an expression such as =value.orderId')
+      }
       checkExpression('correlationKey', action.correlationKey)
       checkExpression('messageId', action.messageId)
       checkWhole('ttlMs', action.ttlMs, 0, 366 * DAY_MS)

@@ -21,6 +21,8 @@ export const ACKNOWLEDGE = ['accepted', 'completed', 'received'] as const satisf
 export type TriggerState = 'running' | 'paused' | 'stopped'
 export const TRIGGER_STATES = ['running', 'paused', 'stopped'] as const satisfies TriggerState[]
 
+export const ON_UNDESERIALIZABLE = ['dead-letter', 'skip'] as const
+
 /** A move of the offsets of the group; of all topics and partitions that are not named. */
 export interface GroupMove {
   to: StartPosition
@@ -56,7 +58,7 @@ export interface TriggerSettings {
   completionTimeoutMs: number | null
   /** Where a partition begins of which the group has no offset, or one out of range. */
   initialOffset: 'latest' | 'earliest'
-  onUndeserializable: 'dead-letter' | 'skip'
+  onUndeserializable: (typeof ON_UNDESERIALIZABLE)[number]
   /** Of one message, before it is a dead letter. An engine or database that is away costs none. */
   maxAttempts: number
   /** Before the second attempt; doubles with each. */

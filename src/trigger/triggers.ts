@@ -128,14 +128,20 @@ export async function setState(database: Queries, idOrName: string, state: Trigg
   return await changed(database, id, 'state = $2', state)
 }
 
-/** Has the workers move the group, after all moves that are still to be made. @throws RelayError NOT_FOUND */
+/**
+ * Has the workers move the group, after the moves that are still to be made; one of all topics and partitions takes
+ * the place of those before it.
+ * @throws RelayError NOT_FOUND
+ */
 export async function requestMoves(
   database: Queries,
   idOrName: string,
   moves: readonly GroupMove[],
 ): Promise<Trigger> {
   const { id } = await trigger(database, idOrName)
-  return await changed(database, id, 'pending_moves = pending_moves || $2::jsonb', JSON.stringify(moves))
+  const last = moves.findLastIndex(({ topic, partitions }) => topic === undefined && partitions === undefined)
+  const [before, heeded] = last < 0 ? ['pending_moves', moves] : [`'[]'`, moves.slice(last)]
+  return await changed(database, id, `pending_moves = ${before} || $2::jsonb`, JSON.stringify(heeded))
 }
 
 /**

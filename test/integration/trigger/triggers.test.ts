@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import type { NewTrigger } from '../../../src/trigger/trigger-settings.js'
 import {
   createTrigger,
@@ -11,29 +11,22 @@ import {
   triggers,
   updateTrigger,
 } from '../../../src/trigger/triggers.js'
-import { type TriggerBase, triggerBase } from '../../helpers/triggers.js'
+import { triggerBase } from '../../helpers/triggers.js'
 
 const START = { kind: 'start', processId: 'order', version: null } as const
 
-async function base(
-  t: TestContext,
-): Promise<TriggerBase & { make(given?: Partial<NewTrigger>): ReturnType<typeof createTrigger> }> {
-  const made = await triggerBase(t)
-  const { id: adapterId } = await made.adapter('orders')
-  return {
-    ...made,
-    make: async (given = {}) =>
-      createTrigger(
-        made.database,
-        { name: 'orders-in', adapterId, topics: ['orders'], action: START, ...given },
-        await made.adapters(),
-      ),
-  }
-}
+test('A trigger', async (t) => {
+  const { database, store, adapter, adapters } = await triggerBase(t)
+  const { id: adapterId } = await adapter('orders')
+  const make = async (given: Partial<NewTrigger> = {}) =>
+    createTrigger(
+      database,
+      { name: 'orders-in', adapterId, topics: ['orders'], action: START, ...given },
+      await adapters(),
+    )
+  t.beforeEach(() => database.query('TRUNCATE trigger'))
 
-describe('a trigger', () => {
-  it('is found by name and by id as it was made, with the defaults and a group of its own', async (t) => {
-    const { database, make } = await base(t)
+  await t.test('is found by name and by id as it was made, with the defaults', async () => {
     const made = await make()
     assert.deepEqual(await trigger(database, 'orders-in'), made)
     assert.deepEqual(await trigger(database, made.id), made)
@@ -48,8 +41,7 @@ describe('a trigger', () => {
     )
   })
 
-  it('keeps every setting it was given', async (t) => {
-    const { adapter, make, database } = await base(t)
+  await t.test('keeps every setting it was given', async () => {
     const news = await adapter('news', { kind: 'rocketmq', address: 'localhost:9876' })
     const given = {
       ...{ name: 'all', description: 'everything', adapterId: news.id, topics: [], topicPattern: 'news-.*' },
@@ -67,15 +59,13 @@ describe('a trigger', () => {
     })
   })
 
-  it('keeps its group when it gets another name', async (t) => {
-    const { database, adapters, make } = await base(t)
+  await t.test('keeps its group when it gets another name', async () => {
     await make()
     const changed = await updateTrigger(database, 'orders-in', { name: 'other' }, await adapters())
     assert.deepEqual([changed.name, changed.group, changed.revision], ['other', 'bpmn-relay-orders-in', 2])
   })
 
-  it('takes changes that were made at the same moment, one after the other', async (t) => {
-    const { database, adapters, make } = await base(t)
+  await t.test('takes changes that were made at the same moment, one after the other', async () => {
     const { id } = await make()
     const known = await adapters()
     await Promise.all([
@@ -87,8 +77,7 @@ describe('a trigger', () => {
     assert.deepEqual([description, concurrency, state, revision], ['d', 3, 'paused', 4])
   })
 
-  it('goes from topics to a pattern and back', async (t) => {
-    const { database, adapters, make } = await base(t)
+  await t.test('goes from topics to a pattern and back', async () => {
     await make()
     const known = await adapters()
     const pattern = await updateTrigger(database, 'orders-in', { topicPattern: 'o.*' }, known)
@@ -97,22 +86,19 @@ describe('a trigger', () => {
     assert.deepEqual([back.topics, back.topicPattern], [['orders'], null])
   })
 
-  it('has a name of its own', async (t) => {
-    const { make } = await base(t)
+  await t.test('has a name of its own', async () => {
     await make()
     await assert.rejects(make(), { code: 'NAME_TAKEN', message: /there is a trigger "orders-in" already/ })
   })
 
-  it('that is not there is told apart from one that is', async (t) => {
-    const { database } = await base(t)
+  await t.test('that is not there is told apart from one that is', async () => {
     const unknown = { code: 'NOT_FOUND', message: /no trigger "x": `bpmn-relay trigger list`/ }
     await assert.rejects(trigger(database, 'x'), unknown)
     await assert.rejects(setState(database, 'x', 'paused'), unknown)
     await assert.rejects(deleteTrigger(database, 'x'), unknown)
   })
 
-  it('has moves made in the order they were asked for, and they are done only if it has not changed', async (t) => {
-    const { database, make } = await base(t)
+  await t.test('has moves made in their order, done only if it has not changed', async () => {
     const { id } = await make()
     await requestMoves(database, id, [{ to: { at: 'earliest' } }])
     const last = {
@@ -127,11 +113,15 @@ describe('a trigger', () => {
     assert.equal(await movesDone(database, id, revision), true)
     assert.deepEqual((await trigger(database, id)).pendingMoves, [])
   })
-})
 
-describe('an adapter that triggers refer to', () => {
-  it('cannot be deleted, whichever way they do', async (t) => {
-    const { store, adapter, make } = await base(t)
+  await t.test('forgets moves that one of everything comes after', async () => {
+    const { id } = await make()
+    await requestMoves(database, id, [{ to: { at: 'earliest' }, topic: 'orders' }])
+    const { pendingMoves } = await requestMoves(database, id, [{ to: { at: 'time', time: 1 } }])
+    assert.deepEqual(pendingMoves, [{ to: { at: 'time', time: 1 } }])
+  })
+
+  await t.test('keeps its adapters, whichever way it refers to them', async () => {
     const target = await adapter('target')
     const dead = await adapter('dead')
     await make()
@@ -147,15 +137,13 @@ describe('an adapter that triggers refer to', () => {
     await assert.rejects(store.deleteAdapter('dead'), { message: /by trigger "late"/ })
   })
 
-  it('can be deleted after them', async (t) => {
-    const { database, store, make } = await base(t)
-    await make()
+  await t.test('lets go of its adapter when it is deleted', async () => {
+    await make({ adapterId: (await adapter('last')).id })
     await deleteTrigger(database, 'orders-in')
-    await store.deleteAdapter('orders')
+    await store.deleteAdapter('last')
   })
 
-  it('is missed by name when it goes while they are made', async (t) => {
-    const { database, store, adapter, adapters } = await base(t)
+  await t.test('is refused when its adapter goes while it is made', async () => {
     const { id: adapterId } = await adapter('gone')
     const known = await adapters()
     await store.deleteAdapter('gone')

@@ -99,7 +99,7 @@ describe('a trigger', () => {
     [
       'a message without a correlation key',
       { action: { ...MESSAGE, correlationKey: '' } },
-      /^correlationKey, line 1, column 1: the expression ends too early/,
+      /^correlationKey is empty: a message needs one, an expression such as =value\.orderId/,
     ],
     ['a message with a wrong id', { action: { ...MESSAGE, messageId: 'a b +' } }, /^messageId, line 1/],
     ['a message that lives for no time', { action: { ...MESSAGE, ttlMs: -1 } }, /ttlMs is -1/],
