@@ -2,6 +2,7 @@ import type { ISocketFactory } from 'kafkajs'
 import type { BrokerDriver } from '../broker.js'
 import { KafkaClients, openSocket } from './client.js'
 import { KafkaConnection } from './connection.js'
+import { checkSource } from './consume/source.js'
 import { subscribe } from './consume/subscribe.js'
 import { createKafkaOperator } from './operator.js'
 import { type KafkaSettings, parseKafkaSettings } from './settings.js'
@@ -24,6 +25,7 @@ export function createKafkaDriver({ socketFactory = openSocket }: KafkaDriverOpt
       new KafkaConnection(settings, context, new KafkaClients(settings, socketFactory, context.log)),
     operate: (settings, { log }) =>
       createKafkaOperator(settings, new KafkaClients(settings, socketFactory, log), log),
+    checkSource: (settings, source) => checkSource(source, settings),
     subscribe: (settings, source, handle, context) =>
       subscribe(settings, source, handle, context, socketFactory),
   } satisfies BrokerDriver<KafkaSettings>

@@ -58,7 +58,7 @@ function refuseOverGrpc({ mode, from }: Pick<CheckedSource, 'mode' | 'from'>): v
   }
   if (from.at !== 'latest') {
     throw notSupported(
-      `from is "${from.at}", and over protocol "grpc" the servers decide where a new group begins: use "latest", or protocol "remoting"`,
+      `a new group is to begin at "${from.at}", and over protocol "grpc" the servers decide where it does: use "latest", or protocol "remoting"`,
     )
   }
 }
