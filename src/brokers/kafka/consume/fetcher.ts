@@ -111,7 +111,8 @@ export class Fetcher {
     for (const partition of all) {
       const { end: offset, restsUntil, hasRoom, isPaused } = partition
       if (offset === undefined || restsUntil > now || leaderOf(partition) !== node) continue
-      if (hasRoom && (room > 0 || partition.bytes === 0)) asked.push({ partition, offset })
+      partition.awaitsRoom = !hasRoom || (room <= 0 && partition.bytes > 0)
+      if (!partition.awaitsRoom) asked.push({ partition, offset })
       else if (!isPaused) isAnyFull = true
     }
     // Answers are filled in the order of the question.

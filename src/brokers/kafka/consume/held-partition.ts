@@ -10,6 +10,8 @@ export interface HeldPartitionOptions extends Place {
   roomBytes: number
   /** There is something to start, or something ended. */
   onProgress(): void
+  /** There is room again for one who waits for it. */
+  onRoom(): void
   work: Pick<QueueWorkOptions<FetchedMessage>, 'batchSize' | 'laneOf' | 'handle' | 'afterFailure'>
 }
 
@@ -25,6 +27,8 @@ export class HeldPartition implements Place {
   isAstray = false
   /** What the coordinator has, as far as this member knows. */
   committed: bigint | undefined
+  /** Whether somebody would fetch, were there room. */
+  awaitsRoom = false
   /** Asked for nothing before this time, by `performance.now()`. */
   restsUntil = 0
   /** Answers in a row that were refusals. */
@@ -81,9 +85,9 @@ export class HeldPartition implements Place {
 
   /** Forgets what was fetched, begins or goes on there. */
   moveTo(offset: bigint): void {
-    const { work, onProgress } = this.#options
+    const { work } = this.#options
     this.drop()
-    this.#work = new QueueWork({ ...work, start: offset, onProgress })
+    this.#work = new QueueWork({ ...work, start: offset, onProgress: () => this.#onProgress() })
     this.#applyPause()
   }
 
@@ -108,6 +112,13 @@ export class HeldPartition implements Place {
 
   async idle(): Promise<void> {
     await this.#work?.idle()
+  }
+
+  #onProgress(): void {
+    this.#options.onProgress()
+    if (!this.awaitsRoom || !this.hasRoom) return
+    this.awaitsRoom = false
+    this.#options.onRoom()
   }
 
   #applyPause(): void {

@@ -24,6 +24,8 @@ export interface HeldPartitionsOptions {
   restMs: number
   workOf(place: Place): HeldPartitionOptions['work']
   onProgress(): void
+  /** One of them has room again. */
+  onRoom(): void
 }
 
 /**
@@ -194,8 +196,9 @@ export class HeldPartitions {
   }
 
   #open(place: Place): HeldPartition {
-    const { roomBytes, workOf, onProgress } = this.#options
-    const partition = new HeldPartition({ ...place, roomBytes, onProgress, work: workOf(place) })
+    const { roomBytes, workOf, onProgress, onRoom } = this.#options
+    const work = workOf(place)
+    const partition = new HeldPartition({ ...place, roomBytes, onProgress, onRoom, work })
     partition.isHeldBack = this.#isHeldBack
     return partition
   }

@@ -92,6 +92,7 @@ export class KafkaMember implements Subscription {
     const onProgress = () => dispatcher.dispatch()
     const partitions = new HeldPartitions({
       ...{ source, group, topics, offsets, dispatcher, health, log, onProgress },
+      onRoom: () => this.#fetcher.wake(),
       roomBytes: settings.consumer.partitionFetchBytes,
       restMs: settings.consumer.retryBackoffMs,
       workOf: (place) => messageWork(place, source, handle, log),
