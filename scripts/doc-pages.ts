@@ -77,6 +77,7 @@ const NOT_OF_TASKS: ReadonlySet<string> = new Set([
   'NOTIFIER_REFUSED',
   'NOTIFIER_UNREACHABLE',
   'NOT_FOUND',
+  'GROUP_ACTIVE',
   'STACK_PREREQUISITE_MISSING',
   'STACK_SERVER_FAILED',
 ] satisfies ErrorCode[])

@@ -26,6 +26,20 @@ export interface BrokerOperator {
   describeGroup?(group: string): Promise<GroupDescription>
   deleteGroup?(group: string): Promise<void>
   /**
+   * Sets where a group without members goes on. Nothing is moved unless a place is found for all of it.
+   * @param topics at least one
+   * @param partitions default: all of each topic; RocketMQ: the queues of these numbers on every broker
+   * @returns what was moved
+   * @throws RelayError GROUP_ACTIVE when it has members; INPUT_INVALID naming the bounds where an offset is not in them;
+   *   PARTITION_UNKNOWN
+   */
+  moveGroup?(
+    group: string,
+    topics: readonly string[],
+    to: StartPosition,
+    partitions?: readonly number[],
+  ): Promise<GroupMove[]>
+  /**
    * Reads messages without disturbing any consumer group. Resolves at the end the topic had at the start of the call,
    * after `max` messages, or when `signal` is aborted; with `follow` at one of the latter two only. The next message
    * waits until `onMessage` is done with the one before; it must not fail.
@@ -194,6 +208,17 @@ export interface GroupPartition {
   memberId: string | null
 }
 
+export interface GroupMove {
+  topic: string
+  partition: number
+  /** RocketMQ: the broker it is on, as each numbers its own queues. */
+  broker?: string
+  /** Where the group was; null: it had no offset. */
+  previous: string | null
+  /** Where it is now: of the next message it gets. */
+  offset: string
+}
+
 export interface ConsumeRequest {
   topic: string
   from: StartPosition
@@ -284,9 +309,26 @@ const CAPABILITIES: Record<Capability, string> = {
   listGroups: 'list consumer groups',
   describeGroup: 'describe consumer groups',
   deleteGroup: 'delete consumer groups',
+  moveGroup: 'move consumer groups',
   consume: 'read topics',
   findMessages: 'look up messages',
   queryMessages: 'look up messages',
+}
+
+/** The refusal to touch the offsets of a group while its members have them in hand. */
+export function groupActive(group: string, members?: number): RelayError {
+  const count = members === undefined ? 'members' : members === 1 ? '1 member' : `${members} members`
+  return new RelayError(
+    'GROUP_ACTIVE',
+    `consumer group ${group} has ${count}, which would go on where they are and commit that again: stop its consumers first`,
+  )
+}
+
+/** Why an offset that was asked for cannot be gone to. @param what such as `partition 0 of topic orders` */
+export function offsetOutside(offset: bigint, what: string, first: bigint, end: bigint): RelayError {
+  const held =
+    first === end ? `holds no messages; its next offset is ${end}` : `holds ${first} to ${end - 1n}`
+  return new RelayError('INPUT_INVALID', `offset ${offset} is not in ${what}, which ${held}`)
 }
 
 /** @throws RelayError NOT_SUPPORTED when the kind of broker has no such method. */

@@ -144,6 +144,10 @@ export const ERRORS = {
       'the receiver of notices could not be reached, did not answer in time, or cannot take one just now',
   },
   NOT_FOUND: { outcome: 'rejected', meaning: 'there is nothing under this id or name' },
+  GROUP_ACTIVE: {
+    outcome: 'rejected',
+    meaning: 'the consumer group has members, which have its offsets in hand',
+  },
   MASTER_KEY_MISSING: {
     outcome: 'rejected',
     meaning: 'a secret cannot be read or written without the master key',

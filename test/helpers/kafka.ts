@@ -4,6 +4,7 @@ import kafkajs, { type Admin, type ISocketFactory, Kafka, type KafkaMessage, log
 import type { BrokerConnection } from '../../src/brokers/broker.js'
 import { createKafkaDriver } from '../../src/brokers/kafka/driver.js'
 import { silentLog } from '../../src/core/log.js'
+import type { Subscribe } from './consuming.js'
 
 export type ReadMessage = KafkaMessage & { partition: number }
 
@@ -164,4 +165,15 @@ export function kafkaConnection(
   })
   t.after(() => connection.close())
   return connection
+}
+
+/** Consumes by the driver under test. */
+export function subscribeTo(
+  bootstrapServers: string,
+  settings: Record<string, unknown> = {},
+  socketFactory?: ISocketFactory,
+): Subscribe {
+  const driver = createKafkaDriver(socketFactory && { socketFactory })
+  const parsed = driver.parse(bootstrapServers, settings)
+  return (source, handle) => driver.subscribe(parsed, source, handle, { adapter: 'test', log: silentLog })
 }

@@ -4,7 +4,7 @@ import { messageOf, RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { withTimeLimit } from '../../core/time-limit.js'
 import type { HeaderValue } from '../broker.js'
-import type { ConsumedMessage, ConsumeRequest } from '../operator.js'
+import { type ConsumedMessage, type ConsumeRequest, offsetOutside } from '../operator.js'
 import type { AdminSession } from './admin-session.js'
 import type { KafkaClients } from './client.js'
 import { judge } from './errors.js'
@@ -160,8 +160,7 @@ async function rangesOf({ request, partitions, ask }: Consumption): Promise<Map<
 
 function offsetWithin(offset: bigint, low: bigint, end: bigint, what: string): bigint {
   if (offset >= low && offset <= end) return offset
-  const held = low === end ? `holds no messages; its next offset is ${end}` : `holds ${low} to ${end - 1n}`
-  throw new RelayError('INPUT_INVALID', `offset ${offset} is not in ${what}, which ${held}`)
+  throw offsetOutside(offset, what, low, end)
 }
 
 /** The group has one member: it gets the partitions that are to be read, and no others. */

@@ -9,6 +9,7 @@ import { consume } from './consume.js'
 import { judge, rootCause } from './errors.js'
 import { describeGroup, listGroups } from './groups.js'
 import { errorOfCode, type Metadata } from './link.js'
+import { moveGroup } from './move-group.js'
 import { Nodes } from './nodes.js'
 import type { KafkaSettings } from './settings.js'
 
@@ -174,6 +175,9 @@ export function createKafkaOperator(settings: KafkaSettings, clients: KafkaClien
     async deleteGroup(group) {
       await ask(`deleting consumer group ${group}`, (admin) => admin.deleteGroups([group]))
     },
+
+    moveGroup: (group, topics, to, partitions) =>
+      moveGroup({ group, topics, to, partitions }, { ask, clients, nodes, settings }),
 
     async consume(request, onMessage) {
       refuseOfRocketmq('tags', request.tags)

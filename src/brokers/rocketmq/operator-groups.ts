@@ -118,6 +118,11 @@ export async function deleteGroup(session: OperatorSession, group: string): Prom
   })
 }
 
+/** How many members the group has. @throws RelayError NOT_FOUND */
+export async function membersOfGroup(session: OperatorSession, group: string): Promise<number> {
+  return membersOf(await online(session, await mastersOf(session, group), group)).length
+}
+
 /** The masters that know the group. */
 async function mastersOf(session: OperatorSession, group: string): Promise<Master[]> {
   const masters = await session.masters()

@@ -3,6 +3,7 @@ import type { BrokerOperator, MessageRecord } from '../operator.js'
 import { describeCluster } from './operator-cluster.js'
 import { deleteGroup, describeGroup, listGroups } from './operator-groups.js'
 import { type Found, findById, findByKey, recordOf } from './operator-messages.js'
+import { moveGroup } from './operator-move-group.js'
 import { consume, readTimes, type TopicReading } from './operator-read.js'
 import { OperatorSession } from './operator-session.js'
 import {
@@ -56,6 +57,7 @@ function remotingOperator(settings: RocketmqSettings, log: Log): BrokerOperator 
     listGroups: () => listGroups(session),
     describeGroup: (group) => describeGroup(session, group),
     deleteGroup: (group) => deleteGroup(session, group),
+    moveGroup: (group, topics, to, partitions) => moveGroup({ group, topics, to, partitions }, session, log),
 
     async consume(request, onMessage) {
       await consume(await readingOf(request.topic), request, onMessage)

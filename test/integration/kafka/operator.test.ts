@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import type { ConsumedMessage, StartPosition } from '../../../src/brokers/operator.js'
 import { failure, message, settled } from '../../contract/broker-contract.js'
-import { consumeInGroup, createTopic, kafkaConnection } from '../../helpers/kafka.js'
+import { consume, newGroup } from '../../helpers/consuming.js'
+import { consumeInGroup, createTopic, kafkaConnection, subscribeTo } from '../../helpers/kafka.js'
 import { kafkaOperator } from '../../helpers/kafka-operator.js'
 import { testServers } from '../../helpers/servers.js'
+import { waitFor } from '../../helpers/wait-for.js'
 
 const bootstrapServers = testServers().kafka.bootstrapServers
 
@@ -105,6 +107,56 @@ test('a consumer group is described with its members, and deleted once it is emp
   await leave()
   await operator.deleteGroup(group)
   assert.ok(!(await operator.listGroups()).some((each) => each.group === group))
+})
+
+test('a consumer group is moved while it has no members, and only to where its topic has messages', async (t) => {
+  const operator = kafkaOperator(t, bootstrapServers)
+  const topic = await createTopic(bootstrapServers, { partitions: 2 })
+  const connection = kafkaConnection(t, bootstrapServers)
+  const start = Date.now()
+  for (const [i, partition] of [0, 0, 0, 1].entries()) {
+    await connection.publish(message(topic, `${i}`, { partition, timestamp: start + i }))
+  }
+  const group = newGroup()
+  const { messages, subscription } = await consume(t, subscribeTo(bootstrapServers), {
+    ...{ group, topics: [{ topic }], from: { at: 'earliest' } },
+  })
+  const move = (to: StartPosition, partitions?: number[]) =>
+    operator.moveGroup(group, [topic], to, partitions)
+  const refusal = async (moving: Promise<unknown>) => failure(await settled(moving))
+
+  await waitFor('all messages', () => messages.length === 4)
+  const active = await refusal(move({ at: 'earliest' }))
+  assert.equal(active.code, 'GROUP_ACTIVE')
+  assert.match(active.message, new RegExp(`${group} has 1 member.*stop its consumers`))
+  await subscription.close()
+
+  assert.deepEqual(await move({ at: 'offset', offset: '2' }, [0]), [
+    { topic, partition: 0, previous: '3', offset: '2' },
+  ])
+  assert.deepEqual(await move({ at: 'time', time: start + 1 }), [
+    { topic, partition: 0, previous: '2', offset: '1' },
+    { topic, partition: 1, previous: '1', offset: '0' },
+  ])
+  const { partitions } = await operator.describeGroup(group)
+  assert.deepEqual(
+    partitions.map(({ committedOffset, lag }) => [committedOffset, lag]),
+    [
+      ['1', '2'],
+      ['0', '1'],
+    ],
+  )
+  const outside = await refusal(move({ at: 'offset', offset: '2' }))
+  assert.equal(outside.code, 'INPUT_INVALID')
+  assert.match(
+    outside.message,
+    new RegExp(`offset 2 is not in partition 1 of topic ${topic}, which holds 0 to 0`),
+  )
+  assert.equal((await refusal(move({ at: 'latest' }, [2]))).code, 'PARTITION_UNKNOWN')
+  assert.equal(
+    (await refusal(operator.moveGroup(group, [`no-${topic}`], { at: 'latest' }))).code,
+    'TOPIC_UNKNOWN',
+  )
 })
 
 test('messages are read from the start, from an offset and from a time', async (t) => {

@@ -2,12 +2,9 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import { after, before, test } from 'node:test'
 import type { ISocketFactory } from 'kafkajs'
-import { createKafkaDriver } from '../../../src/brokers/kafka/driver.js'
-import type { MessageHandler, Source } from '../../../src/brokers/subscription.js'
-import { silentLog } from '../../../src/core/log.js'
 import { failure, message, settled } from '../../contract/broker-contract.js'
-import { consume, Gate, newGroup, textOf } from '../../helpers/consuming.js'
-import { createTopic, kafkaConnection } from '../../helpers/kafka.js'
+import { consume, Gate, newGroup, type Subscribe, textOf } from '../../helpers/consuming.js'
+import { createTopic, kafkaConnection, subscribeTo } from '../../helpers/kafka.js'
 import { kafkaOperator } from '../../helpers/kafka-operator.js'
 import { type OwnKafka, ownKafka } from '../../helpers/own-kafka.js'
 import { waitFor } from '../../helpers/wait-for.js'
@@ -22,7 +19,6 @@ const SETTINGS = {
 }
 /** A machine that is busy with others needs its time. */
 const PATIENCE_MS = 90_000
-const context = { adapter: 'outage', log: silentLog }
 
 let kafka: OwnKafka
 before(async () => {
@@ -35,10 +31,7 @@ before(async () => {
 })
 after(() => kafka.stop())
 
-function subscribe(source: Source, handle: MessageHandler, socketFactory?: ISocketFactory) {
-  const driver = createKafkaDriver(socketFactory && { socketFactory })
-  return driver.subscribe(driver.parse(kafka.address, SETTINGS), source, handle, context)
-}
+const subscribe: Subscribe = (source, handle) => subscribeTo(kafka.address, SETTINGS)(source, handle)
 
 test('a member whose handlers are slow, or that is paused, stays one for many sessions', async (t) => {
   const topic = await createTopic(kafka.address)
@@ -149,11 +142,11 @@ test('a subscription closes while its brokers are away, and leaves no socket beh
     sockets.add(socket)
     return socket
   }
-  const subscription = await subscribe(
-    { group: newGroup(), topics: [{ topic }], from: { at: 'latest' } },
-    async () => undefined,
+  const subscription = await subscribeTo(
+    kafka.address,
+    SETTINGS,
     counted,
-  )
+  )({ group: newGroup(), topics: [{ topic }], from: { at: 'latest' } }, async () => undefined)
   await kafka.kill()
   await waitFor('the complaint', () => subscription.status().error !== undefined)
 

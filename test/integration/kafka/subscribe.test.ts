@@ -4,8 +4,8 @@ import { createKafkaDriver } from '../../../src/brokers/kafka/driver.js'
 import type { InboundMessage } from '../../../src/brokers/subscription.js'
 import { silentLog } from '../../../src/core/log.js'
 import { message } from '../../contract/broker-contract.js'
-import { consume, Gate, newGroup, type Subscribe, textOf } from '../../helpers/consuming.js'
-import { createTopic, publishInTransaction, withAdmin } from '../../helpers/kafka.js'
+import { consume, Gate, newGroup, textOf } from '../../helpers/consuming.js'
+import { createTopic, publishInTransaction, subscribeTo, withAdmin } from '../../helpers/kafka.js'
 import { consumeWithJava } from '../../helpers/kafka-java.js'
 import { testServers } from '../../helpers/servers.js'
 import { waitFor } from '../../helpers/wait-for.js'
@@ -21,10 +21,8 @@ const QUICK = { heartbeatIntervalMs: 100, rebalanceBackoffMs: 100, retryBackoffM
 /** A machine that is busy with others needs its time. */
 const PATIENCE_MS = 60_000
 
-const subscribeBy =
-  (consumer: Record<string, unknown> = {}): Subscribe =>
-  (source, handle) =>
-    driver.subscribe(driver.parse(server, { consumer: { ...QUICK, ...consumer } }), source, handle, context)
+const subscribeBy = (consumer: Record<string, unknown> = {}) =>
+  subscribeTo(server, { consumer: { ...QUICK, ...consumer } })
 
 async function publish(topic: string, value: string, place: { key?: string; partition?: number } = {}) {
   const key = place.key === undefined ? null : Buffer.from(place.key)

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, type TestContext, test } from 'node:test'
-import type { BrokerOperator, ConsumedMessage, ConsumeRequest } from '../../../src/brokers/operator.js'
+import type {
+  BrokerOperator,
+  ConsumedMessage,
+  ConsumeRequest,
+  StartPosition,
+} from '../../../src/brokers/operator.js'
 import { createRocketmqDriver } from '../../../src/brokers/rocketmq/driver.js'
 import { silentLog } from '../../../src/core/log.js'
 import { message } from '../../contract/broker-contract.js'
-import { consume, newGroup } from '../../helpers/consuming.js'
+import { consume, newGroup, textOf } from '../../helpers/consuming.js'
 import { connect, createTopic, subscribeOver } from '../../helpers/rocketmq.js'
 import { consumeWithJava, type mqadmin4, produceWithJava } from '../../helpers/rocketmq-java.js'
 import { waitFor } from '../../helpers/wait-for.js'
@@ -157,6 +162,36 @@ export function describeOperator(
       await operator.deleteGroup?.(group)
       assert.ok(!(await operator.listGroups?.())?.some((each) => each.group === group))
       await assert.rejects(async () => await operator.describeGroup?.(group), /there is no consumer group/)
+    })
+
+    test('moves a group that has no members, and only to where its topic has messages', async (t) => {
+      const [topic, group] = [await createTopic(nameServer(), { queues: 1 }), newGroup()]
+      const connection = connect(t, nameServer())
+      for (const value of ['0', '1', '2']) await connection.publish(message(topic, value))
+      const operator = operate(t, nameServer())
+      const join = () =>
+        consume(t, subscribeOver(nameServer()), { group, topics: [{ topic }], from: { at: 'earliest' } })
+      const first = await join()
+      await waitFor('all messages', () => first.messages.length === 3)
+      const move = async (to: StartPosition, queues?: number[]) =>
+        await operator.moveGroup?.(group, [topic], to, queues)
+
+      await assert.rejects(move({ at: 'earliest' }), {
+        code: 'GROUP_ACTIVE',
+        message: /1 member.*stop its consumers/,
+      })
+      await first.subscription.close()
+      const moved = await waitFor('the broker to see it leave', () =>
+        move({ at: 'offset', offset: '1' }, [0]).catch(() => undefined),
+      )
+
+      assert.deepEqual(moved, [{ topic, broker: 'broker-a', partition: 0, previous: '3', offset: '1' }])
+      const outside = { code: 'INPUT_INVALID', message: /offset 4 is not in queue 0 .*, which holds 0 to 2/ }
+      await assert.rejects(move({ at: 'offset', offset: '4' }), outside)
+      await assert.rejects(move({ at: 'latest' }, [1]), { code: 'PARTITION_UNKNOWN' })
+      const second = await join()
+      await waitFor('the others again', () => second.messages.length === 2)
+      assert.deepEqual(second.messages.map(textOf), ['1', '2'])
     })
 
     test('finds a message by its id, by its place and by its key', async (t) => {

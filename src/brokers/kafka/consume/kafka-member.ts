@@ -19,8 +19,9 @@ import type { KafkaClients } from '../client.js'
 import { Nodes } from '../nodes.js'
 import type { KafkaSettings } from '../settings.js'
 import { keyOf, type Place } from './assignment.js'
+import { Coordinator, type Standing } from './coordinator.js'
 import { Fetcher } from './fetcher.js'
-import { GroupMembership, type Standing } from './group-membership.js'
+import { GroupMembership } from './group-membership.js'
 import { HeldPartitions } from './held-partitions.js'
 import { LogOffsets } from './log-offsets.js'
 import { messageWork } from './message-work.js'
@@ -86,7 +87,9 @@ export class KafkaMember implements Subscription {
     const dispatcher = new Dispatcher(source.concurrency)
     const health = new Health(source.group, log)
     const group = new GroupMembership({
-      ...{ group: source.group, topics: source.topics, settings, clients, nodes },
+      coordinator: new Coordinator({ group: source.group, settings, clients, nodes }),
+      topics: source.topics,
+      settings: settings.consumer,
       partitionsOf: (ofGroup) => this.#lead(ofGroup),
     })
     const onProgress = () => dispatcher.dispatch()

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { RelayError, toRelayError } from '../../../core/errors.js'
-import type { StartPosition } from '../../operator.js'
+import { offsetOutside, type StartPosition } from '../../operator.js'
 import { judge } from '../errors.js'
 import { errorOfCode } from '../link.js'
 import type { Nodes } from '../nodes.js'
@@ -97,7 +97,7 @@ export class LogOffsets {
         if (start instanceof RelayError) return [keyOf(place), start]
         if (end instanceof RelayError) return [keyOf(place), end]
         const isThere = offset >= start && offset <= end
-        return [keyOf(place), isThere ? offset : outside(offset, place, start, end)]
+        return [keyOf(place), isThere ? offset : offsetOutside(offset, nameOf(place), start, end)]
       }),
     )
   }
@@ -136,7 +136,7 @@ export class LogOffsets {
     const found: Found = new Map(places.map((place) => [keyOf(place), unanswered(place)]))
     for (const { topic, partitions } of responses) {
       for (const { partition, errorCode, offset } of partitions) {
-        const what = `${doing} of partition ${partition} of topic ${topic}`
+        const what = `${doing} of ${nameOf({ topic, partition })}`
         found.set(
           keyOf({ topic, partition }),
           errorCode === 0 ? BigInt(offset) : judge(errorOfCode(errorCode), what, settings).error,
@@ -157,25 +157,14 @@ export function byTopic<P extends Place, T>(
   return [...topics].map(([topic, partitions]) => ({ topic, partitions }))
 }
 
-function outside(offset: bigint, { topic, partition }: Place, start: bigint, end: bigint): RelayError {
-  const held =
-    start === end ? `holds no messages; its next offset is ${end}` : `holds ${start} to ${end - 1n}`
-  return new RelayError(
-    'INPUT_INVALID',
-    `offset ${offset} is not in partition ${partition} of topic ${topic}, which ${held}`,
-  )
+function leaderless(place: Place): RelayError {
+  return new RelayError('BROKER_UNAVAILABLE', `${nameOf(place)} has no leader just now`)
 }
 
-function leaderless({ topic, partition }: Place): RelayError {
-  return new RelayError(
-    'BROKER_UNAVAILABLE',
-    `partition ${partition} of topic ${topic} has no leader just now`,
-  )
+function unanswered(place: Place): RelayError {
+  return new RelayError('BROKER_UNAVAILABLE', `Kafka's answer leaves out ${nameOf(place)}`)
 }
 
-function unanswered({ topic, partition }: Place): RelayError {
-  return new RelayError(
-    'BROKER_UNAVAILABLE',
-    `Kafka's answer leaves out partition ${partition} of topic ${topic}`,
-  )
+function nameOf({ topic, partition }: Place): string {
+  return `partition ${partition} of topic ${topic}`
 }
