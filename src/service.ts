@@ -33,6 +33,8 @@ import { createPublisher } from './publish/publish-job.js'
 import { spooledLedger } from './publish/spooled-ledger.js'
 import { startRollUp } from './sla/rollup.js'
 import { WorkerStats } from './sla/worker-stats.js'
+import { createTriggerHandler, type TriggerHandler } from './trigger/run-trigger.js'
+import { TriggerStats } from './trigger/trigger-stats.js'
 
 /** An unanswering broker keeps at most one part in this many of the jobs in hand. */
 const UNANSWERED_PARTS = 4
@@ -71,6 +73,37 @@ export async function openWorkbench(config: Config, log: Log): Promise<Workbench
   const secrets = createSecrets(() => masterKeyFrom({ configured: config.masterKey, keyFile }))
   const registry = brokerDrivers()
   return { database, registry, secrets, store: createAdapterStore(database, registry, secrets) }
+}
+
+/** Gives a command what handles messages as the triggers of a worker do, without a worker. It is closed afterwards. */
+export async function withTriggerHandler<T>(
+  { database, registry, secrets, store }: Workbench,
+  config: Config,
+  log: Log,
+  use: (handler: TriggerHandler) => Promise<T>,
+): Promise<T> {
+  const engine = createZeebeEngine(config, log)
+  const connections = new Connections(log)
+  const { modulesFolder, workerName: worker } = config
+  const places = { databaseUrl: database.url, modulesFolder, log }
+  const directory = new AdapterDirectory({ store, registry, connections, secrets, ...places })
+  const handler = createTriggerHandler({
+    ...{ engine, directory, registry, connections, database, worker, log },
+    capture: createCapture(config),
+    // What operators do is in no file log.
+    fileLog: { write: () => undefined },
+    stats: new TriggerStats(),
+    unansweredShare: unansweredShareOf(config),
+  })
+  try {
+    await directory.reload()
+    return await use(handler)
+  } finally {
+    await handler.close()
+    await directory.close()
+    await connections.close()
+    await engine.close()
+  }
 }
 
 /**
@@ -174,7 +207,7 @@ export async function startService(
     closers.push(() => fileLog.close())
 
     const drivers = driversByTaskType(config, registry)
-    const unansweredShare = Math.max(1, Math.floor(config.maxInFlight / UNANSWERED_PARTS))
+    const unansweredShare = unansweredShareOf(config)
     const ledger = createLedger(database, engine.name, log)
     const publishJob = createPublisher({
       engine,
@@ -222,6 +255,10 @@ export async function startService(
     await closeAll()
     throw error
   }
+}
+
+function unansweredShareOf({ maxInFlight }: Config): number {
+  return Math.max(1, Math.floor(maxInFlight / UNANSWERED_PARTS))
 }
 
 async function openConfiguredSpool(

@@ -4,7 +4,8 @@ import type { AdminContext } from './adapter-admin.js'
 
 type Context = Pick<AdminContext, 'database' | 'actor'>
 
-const DISCARDED_AT_ONCE = 500
+/** Postgres has room for some thousand locks. */
+const DISCARDED_AT_ONCE = 200
 
 /**
  * Discards letters, each with a row in the audit log.
@@ -38,7 +39,7 @@ export async function discardDeadLetters(
 }
 
 /** The request id is that of the message, so that a trace of it tells what became of the letter. */
-function actionOn(
+export function actionOn(
   { id, triggerName, topic, ...label }: LetterLabel,
   actor: string,
   details: Record<string, unknown>,

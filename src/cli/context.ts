@@ -6,6 +6,7 @@ import type { TriggerAdmin } from '../admin/trigger-admin.js'
 import { type Config, readConfig } from '../core/config.js'
 import type { Log } from '../core/log.js'
 import type { Workbench } from '../service.js'
+import type { TriggerHandler } from '../trigger/run-trigger.js'
 
 export interface Context {
   config: Config
@@ -34,16 +35,24 @@ export async function withWorkbench<T>(
 }
 
 /** As `withWorkbench`, for what the user of this machine does with adapters. */
-export async function withAdminContext<T>(use: (context: AdminContext) => Promise<T>): Promise<T> {
+export async function withAdminContext<T>(
+  use: (context: AdminContext, config: Config) => Promise<T>,
+): Promise<T> {
   const { createCapture } = await import('../audit/capture.js')
-  return await withWorkbench((workbench, { config, log }) =>
-    use({
-      ...workbench,
-      modulesFolder: config.modulesFolder,
-      capture: createCapture(config),
-      log,
-      actor: userName(),
-    }),
+  return await withWorkbench((workbench, { config, log }) => {
+    const { modulesFolder } = config
+    const capture = createCapture(config)
+    return use({ ...workbench, modulesFolder, capture, log, actor: userName() }, config)
+  })
+}
+
+/** Gives a command what handles messages as triggers do, and the context of an operator beside it. */
+export async function withTriggerHandler<T>(
+  use: (handler: TriggerHandler, context: AdminContext) => Promise<T>,
+): Promise<T> {
+  const { withTriggerHandler: withHandler } = await import('../service.js')
+  return await withAdminContext((context, config) =>
+    withHandler(context, config, context.log, (handler) => use(handler, context)),
   )
 }
 

@@ -1,10 +1,18 @@
 import { type Command, Option } from 'commander'
-import { DEAD_LETTER_STAGES, DEAD_LETTER_STATES, type DeadLetterState } from '../trigger/dead-letter.js'
-import type { DeadLetterFilter, DeadLetterSummary } from '../trigger/dead-letters.js'
-import type { DeadLetterChoice } from '../trigger/resolve-dead-letters.js'
-import { parseMoment, wholeNumber } from './arguments.js'
-import { confirm } from './ask.js'
+import { DEAD_LETTER_STATES, type DeadLetterState } from '../trigger/dead-letter.js'
+import type { DeadLetterSummary } from '../trigger/dead-letters.js'
+import { wholeNumber } from './arguments.js'
 import { withAdminContext, withWorkbench } from './context.js'
+import {
+  type ChoiceOptions,
+  choiceOf,
+  type FilterOptions,
+  isWanted,
+  lettersText,
+  withChoice,
+  withFilter,
+} from './dead-letter-choice.js'
+import { addReplayCommand } from './dead-letter-replay.js'
 import { showDeadLetter } from './dead-letter-show.js'
 import { table } from './table.js'
 
@@ -62,6 +70,8 @@ Examples:
     )
     .action(showDeadLetter)
 
+  addReplayCommand(deadLetter)
+
   withChoice(deadLetter.command('discard [id...]'))
     .description(
       'Wait for letters no more. They are kept, and can be listed, until the audit log forgets the day.',
@@ -75,26 +85,6 @@ Examples:
   bpmn-relay dead-letter discard --trigger start-orders --until 30d --reason 'entered by hand' --yes`,
     )
     .action(discard)
-}
-
-type FilterOptions = Omit<DeadLetterFilter, 'state' | 'requestId'>
-
-function withFilter(command: Command): Command {
-  return command
-    .option('--trigger <name>', 'of this trigger, by name or id')
-    .option('--adapter <name>', 'received through this adapter, by name or id')
-    .option('--topic <topic>', 'from this topic')
-    .option('--error-code <code>', 'with this error code')
-    .addOption(new Option('--stage <stage>', 'given up there').choices(DEAD_LETTER_STAGES))
-    .option('--since <time>', 'given up not before: 30m, 1h, 7d ago, or an ISO 8601 time', parseMoment)
-    .option('--until <time>', 'given up before: likewise', parseMoment)
-}
-
-/** Of letters that wait: by id, or all that a filter finds. */
-function withChoice(command: Command): Command {
-  return withFilter(command)
-    .option('--all', 'all that wait')
-    .option('--yes', 'do not ask, where none are named by id')
 }
 
 interface ListOptions extends FilterOptions {
@@ -119,7 +109,8 @@ async function listLetters({ limit, page, total, json, state, ...options }: List
   })
 }
 
-function lettersTable(letters: readonly DeadLetterSummary[]): string {
+/** What people want to see of dead letters. */
+export function lettersTable(letters: readonly DeadLetterSummary[]): string {
   const columns = [
     { title: 'AT' },
     { title: 'STATE' },
@@ -147,48 +138,21 @@ function lettersTable(letters: readonly DeadLetterSummary[]): string {
   return table(columns, rows)
 }
 
-interface ChoiceOptions extends FilterOptions {
-  all?: true
-  yes?: true
-}
-
-/** What is chosen, or a refusal of what is no choice. */
-function choiceOf(ids: readonly string[], options: ChoiceOptions, command: Command): DeadLetterChoice {
-  const { trigger, adapter, topic, errorCode, stage, since, until, all } = options
-  const filter = { trigger, adapter, topic, errorCode, stage, since, until }
-  const isFiltered = Object.values(filter).some((value) => value !== undefined)
-  const ways = [ids.length > 0, isFiltered, all === true].filter(Boolean).length
-  if (ways !== 1) {
-    command.error(
-      'error: say which: ids, or --trigger, --adapter, --topic, --error-code, --stage, --since, --until, or --all alone',
-    )
-  }
-  return ids.length > 0 ? { ids } : { filter }
-}
-
 async function discard(
   ids: string[],
   { reason, ...options }: ChoiceOptions & { reason: string },
   command: Command,
 ): Promise<void> {
+  const { yes } = options
   const choice = choiceOf(ids, options, command)
   const { chosenLetters } = await import('../trigger/resolve-dead-letters.js')
   const { discardDeadLetters } = await import('../admin/dead-letter-admin.js')
   await withAdminContext(async (context) => {
     const chosen = await chosenLetters(context.database, choice)
-    if (chosen.length === 0) {
-      console.log('No waiting dead letters match.')
-      return
-    }
-    const question = `Discard ${lettersText(chosen.length)}?`
-    if ('filter' in choice && !options.yes && !(await confirm(question, command))) return
+    if (!(await isWanted('Discard', chosen.length, { choice, yes }, command))) return
     const discarded = await discardDeadLetters(context, chosen, reason)
     const left = chosen.length - discarded
     console.log(`Discarded: ${lettersText(discarded)}.`)
     if (left > 0) console.log(`Left alone, as somebody else has them in hand or was quicker: ${left}.`)
   })
-}
-
-function lettersText(count: number): string {
-  return count === 1 ? '1 dead letter' : `${count} dead letters`
 }

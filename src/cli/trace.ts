@@ -3,8 +3,10 @@ import { fileLogFolder } from '../audit/file-log-files.js'
 import type { Trace, TracedPlace } from '../audit/trace.js'
 import { RelayError } from '../core/errors.js'
 import { membersOf, objectOf } from '../core/json.js'
+import type { DeadLetterSummary } from '../trigger/dead-letters.js'
 import { auditTable } from './audit.js'
 import { withWorkbench } from './context.js'
+import { lettersTable } from './dead-letter.js'
 import { table } from './table.js'
 
 const MOST = 1000
@@ -12,7 +14,9 @@ const MOST = 1000
 export function addTraceCommand(program: Command): void {
   program
     .command('trace <request-id>')
-    .description('Show everything a request id is found in: receipt, process instance, audit log, file log.')
+    .description(
+      'Show everything a request id is found in: receipt, process instance, audit log, dead letters, file log.',
+    )
     .option('--json', 'as one JSON object, with requests and responses')
     .addHelpText(
       'after',
@@ -30,21 +34,28 @@ Examples:
 
 async function showTrace(requestId: string, { json }: { json?: true }): Promise<void> {
   const { traceOf } = await import('../audit/trace.js')
+  const { deadLetterPage } = await import('../trigger/dead-letters.js')
   await withWorkbench(async ({ database }, { config }) => {
     const folder = fileLogFolder(config)
-    const trace = await traceOf(database, { folder, requestId, limit: MOST })
-    if (trace.audit.length + trace.fileLog.length === 0) {
+    const [trace, { letters, next }] = await Promise.all([
+      traceOf(database, { folder, requestId, limit: MOST }),
+      deadLetterPage(database, { requestId }, { limit: MOST }),
+    ])
+    if (trace.audit.length + letters.length + trace.fileLog.length === 0) {
       throw new RelayError(
         'NOT_FOUND',
-        `no call in the audit log or in the file log in ${folder} has the request id "${requestId}"`,
+        `no call in the audit log or in the file log in ${folder}, and no dead letter, has the request id "${requestId}"`,
       )
     }
-    console.log(json ? jsonOf(trace) : textOf(trace))
-    if (trace.isCut) console.error(`There is more: these are the newest ${MOST}.`)
+    console.log(json ? jsonOf(trace, letters) : textOf(trace, letters))
+    if (trace.isCut || next !== null) console.error(`There is more: these are the newest ${MOST}.`)
   })
 }
 
-function textOf({ requestId, receipts, places, audit, fileLog }: Trace): string {
+function textOf(
+  { requestId, receipts, places, audit, fileLog }: Trace,
+  letters: readonly DeadLetterSummary[],
+): string {
   const sections = [
     table([{ title: 'REQUEST ID' }], [[requestId]]),
     receipts.length > 0
@@ -55,6 +66,7 @@ function textOf({ requestId, receipts, places, audit, fileLog }: Trace): string 
       : 'No message was published.',
     places.length > 0 ? placesTable(places) : 'It comes from no process instance.',
     audit.length > 0 ? auditTable(audit) : 'The audit log has no row of it.',
+    ...(letters.length > 0 ? [lettersTable(letters)] : []),
     fileLog.length > 0
       ? table(
           [{ title: 'FILE' }, { title: 'LINE' }],
@@ -82,7 +94,10 @@ function placesTable(places: readonly TracedPlace[]): string {
 }
 
 /** Receipts and lines of the file log go in as they stand: numbers keep their digits. */
-function jsonOf({ requestId, receipts, places, audit, fileLog }: Trace): string {
+function jsonOf(
+  { requestId, receipts, places, audit, fileLog }: Trace,
+  letters: readonly DeadLetterSummary[],
+): string {
   const lines = fileLog.map(({ file, line }) =>
     objectOf([
       ['file', JSON.stringify(file)],
@@ -94,6 +109,7 @@ function jsonOf({ requestId, receipts, places, audit, fileLog }: Trace): string 
     ['receipts', `[${receipts.join(',')}]`],
     ['processInstances', JSON.stringify(places)],
     ['audit', JSON.stringify(audit)],
+    ['deadLetters', JSON.stringify(letters)],
     ['fileLog', `[${lines.join(',')}]`],
   ])
 }

@@ -57,8 +57,13 @@ export function deadLetterOf(message: InboundMessage, givenUp: GivenUp): NewDead
     attempts: attempt,
     stage,
     errorCode: error.code,
-    errorText: storable(error.message.slice(0, MAX_ERROR_TEXT)),
+    errorText: errorTextOf(error),
   }
+}
+
+/** As letters have it. */
+export function errorTextOf({ message }: RelayError): string {
+  return storable(message.slice(0, MAX_ERROR_TEXT))
 }
 
 /** When it was published, as tables have it; times that no calendar has become the nearest that one has. */

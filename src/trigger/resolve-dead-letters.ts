@@ -4,7 +4,7 @@ import { validate as isUuid } from 'uuid'
 import { RelayError } from '../core/errors.js'
 import type { Database } from '../db/database.js'
 import type { Session } from '../db/session.js'
-import type { DeadLetter, DeadLetterStage } from './dead-letter.js'
+import type { DeadLetter } from './dead-letter.js'
 import {
   conditionsOf,
   DEAD_LETTER_COLUMNS,
@@ -12,6 +12,8 @@ import {
   parseDeadLetter,
   unknownLetter,
 } from './dead-letters.js'
+import { errorTextOf } from './give-up.js'
+import type { TriggerOutcome } from './trigger-outcome.js'
 
 /** Which of the letters that wait: named ones, or all that pass a filter. */
 export type DeadLetterChoice = { ids: readonly string[] } | { filter: Omit<DeadLetterFilter, 'state'> }
@@ -79,6 +81,9 @@ async function assertWaiting(database: Pick<Database, 'query'>, ids: readonly st
   }
 }
 
+/** Under it nobody else replays or discards a letter. Not the row itself: the record of a replay writes that. */
+const LOCK_OF_LETTER = `hashtextextended('dead-letter ' || id, 0)`
+
 /**
  * Marks letters as discarded. Those that are being replayed just now, or are resolved already, are left alone.
  * @returns what was discarded
@@ -90,52 +95,69 @@ export async function discardLetters(
   reason: string,
 ): Promise<LetterLabel[]> {
   const rows = await session.query(
-    `WITH claimed AS (
-       SELECT id FROM dead_letter WHERE id = ANY($1::uuid[]) AND state = 'waiting' FOR UPDATE SKIP LOCKED)
+    `WITH waiting AS MATERIALIZED (
+       SELECT id FROM dead_letter WHERE id = ANY($1::uuid[]) AND state = 'waiting' ORDER BY id
+     ), claimed AS MATERIALIZED (
+       SELECT id FROM waiting WHERE pg_try_advisory_xact_lock(${LOCK_OF_LETTER}))
      UPDATE dead_letter AS letter
      SET state = 'discarded', resolved_at = now(), resolved_by = $2, resolved_note = $3
-     FROM claimed WHERE letter.id = claimed.id
+     FROM claimed WHERE letter.id = claimed.id AND letter.state = 'waiting'
      RETURNING ${LABEL_COLUMNS}`,
     [ids, by, reason],
   )
   return rows.map((row) => LabelRow.Parse(row))
 }
 
-/**
- * Takes a letter out of everybody else's reach until the transaction ends; undefined when it does not wait any more, or
- * somebody else has it in hand.
- */
-export async function claimLetter(session: Session, id: string): Promise<ClaimedLetter | undefined> {
-  const [row] = await session.query(
-    `SELECT ${DEAD_LETTER_COLUMNS}, (SELECT kind FROM adapter WHERE adapter.id = letter.adapter_id) AS "adapterKind"
-     FROM dead_letter AS letter WHERE letter.id = $1 AND letter.state = 'waiting' FOR UPDATE SKIP LOCKED`,
-    [id],
-  )
-  return row && { letter: parseDeadLetter(row), label: LabelRow.Parse(row) }
-}
-
+/** A letter that this session alone may replay, until it is let go. */
 export interface ClaimedLetter {
   letter: DeadLetter
   label: LetterLabel
 }
 
-/** Ends a claim: the trigger has handled the message. */
-export async function markReplayed(session: Session, id: string, by: string): Promise<void> {
-  await session.query(
-    `UPDATE dead_letter SET state = 'replayed', resolved_at = now(), resolved_by = $2, attempts = attempts + 1
-     WHERE id = $1`,
-    [id, by],
+/** Undefined when it does not wait any more, or somebody else has it in hand. */
+export async function claimLetter(session: Session, id: string): Promise<ClaimedLetter | undefined> {
+  const [lock] = await session.query(
+    `SELECT pg_try_advisory_lock(${LOCK_OF_LETTER}) AS taken FROM (SELECT $1::uuid AS id) AS letter`,
+    [id],
   )
+  if (!lock?.taken) return undefined
+  // Only now: whoever had it before has recorded what became of it.
+  const [row] = await session.query(
+    `SELECT ${DEAD_LETTER_COLUMNS}, (SELECT kind FROM adapter WHERE adapter.id = letter.adapter_id) AS "adapterKind"
+     FROM dead_letter AS letter WHERE letter.id = $1 AND letter.state = 'waiting'`,
+    [id],
+  )
+  if (row) return { letter: parseDeadLetter(row), label: LabelRow.Parse(row) }
+  await releaseLetters(session, [id])
+  return undefined
 }
 
-/** Ends a claim: the trigger has given the message up once more, and it waits on. */
-export async function markFailedAgain(
+/** What is not released goes with the session. */
+export async function releaseLetters(session: Session, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await session.query(`SELECT pg_advisory_unlock(${LOCK_OF_LETTER}) FROM unnest($1::uuid[]) AS letter(id)`, [
+    ids,
+  ])
+}
+
+/** Ends the wait of a letter, by what came of its replay: one that failed once more waits on, with the new reason. */
+export async function resolveReplayed(
   session: Session,
   id: string,
-  { stage, error }: { stage: DeadLetterStage; error: RelayError },
+  by: string,
+  outcome: TriggerOutcome,
 ): Promise<void> {
-  await session.query(
-    `UPDATE dead_letter SET attempts = attempts + 1, stage = $2, error_code = $3, error_text = $4 WHERE id = $1`,
-    [id, stage, error.code, error.message],
-  )
+  if (outcome.kind === 'failed') {
+    const { stage, error } = outcome
+    await session.query(
+      `UPDATE dead_letter SET attempts = attempts + 1, stage = $2, error_code = $3, error_text = $4 WHERE id = $1`,
+      [id, stage, error.code, errorTextOf(error)],
+    )
+  } else {
+    await session.query(
+      `UPDATE dead_letter SET attempts = attempts + 1, state = 'replayed', resolved_at = now(), resolved_by = $2
+       WHERE id = $1`,
+      [id, by],
+    )
+  }
 }

@@ -7,8 +7,9 @@ import { messageOf, RelayError, toRelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { isRequestId, timedRequestId } from '../core/request-id.js'
 import type { Database } from '../db/database.js'
+import type { Session } from '../db/session.js'
 import { headerText, readMessage } from './message-view.js'
-import { type Handling, Outages } from './outages.js'
+import { type Handling, isOutage, Outages } from './outages.js'
 import type { Trigger } from './trigger.js'
 import { type ActionContext, correlateMessage, forwardMessage, startInstance } from './trigger-action.js'
 import { Evaluated } from './trigger-expressions.js'
@@ -40,12 +41,17 @@ export interface TriggerHandler {
   handle(trigger: Trigger, message: InboundMessage, handling: Handling): Promise<TriggerOutcome>
   /**
    * Handles the message of a dead letter once more, by the trigger as it is now: once, without waiting, and without asking
-   * the ledger, which knows the message because it was given up. Audit row and counters are written; the dead letter itself
-   * is its caller's. Afterwards the ledger knows the message as handled, so that no redelivery repeats it.
-   * @returns `failed`, with the stage, where it failed once more
-   * @throws RelayError DATABASE_AWAY: it was handled, and could not be recorded
+   * the ledger, which knows the message because it was given up. Audit row and counters are written in one transaction
+   * with what `also` does of the outcome, which may be `failed`: the dead letter itself is its caller's. Afterwards the
+   * ledger knows the message as handled, so that no redelivery repeats it.
+   * @throws RelayError while what it needs is away, which nobody's record says; DATABASE_AWAY: it may have been handled,
+   *   and not recorded
    */
-  replay(trigger: Trigger, message: InboundMessage): Promise<TriggerOutcome>
+  replay(
+    trigger: Trigger,
+    message: InboundMessage,
+    also: (session: Session, outcome: TriggerOutcome) => Promise<void>,
+  ): Promise<TriggerOutcome>
   /** Resolves once everything that was handed over is recorded or given up. */
   close(): Promise<void>
 }
@@ -203,18 +209,16 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
       return consumed
     },
 
-    async replay(trigger, message) {
+    async replay(trigger, message, also) {
       const consumption = { ...consumptionOf(trigger, message), isReplay: true }
-      const outcome = await run(consumption).catch(
-        (thrown: unknown): TriggerOutcome => ({
-          kind: 'failed',
-          error: toRelayError(thrown),
-          stage: consumption.stage,
-        }),
-      )
+      const outcome = await run(consumption).catch((thrown: unknown): TriggerOutcome => {
+        const error = toRelayError(thrown)
+        if (isOutage(error)) throw error
+        return { kind: 'failed', error, stage: consumption.stage }
+      })
       const traces = tracesOf(consumption, outcome, capture)
+      if (traces) await recorder.writeWith(traces.record, (session) => also(session, outcome))
       if (traces?.logged) fileLog.write(traces.logged)
-      if (traces) await recorder.write(traces.record)
       count(consumption, outcome)
       return outcome
     },

@@ -5,6 +5,7 @@ import { batching, type ItemResult } from '../core/batching.js'
 import type { Log } from '../core/log.js'
 import type { Database } from '../db/database.js'
 import { ensureAuditPartitions, isMissingPartition } from '../db/partitions.js'
+import type { Session } from '../db/session.js'
 import { textArray } from '../db/text-array.js'
 import { type CounterSample, sumSamples } from '../sla/counters.js'
 import { deadLettersJson, insertDeadLetters } from './dead-letter-rows.js'
@@ -30,9 +31,14 @@ export interface TriggerRecorder {
    *   without payload, too
    */
   write(record: TriggerRecord): Promise<void>
+  /** As `write`, in one transaction with what `also` does. @throws what `also` throws, too: then nothing is written */
+  writeWith(record: TriggerRecord, also: Also): Promise<void>
   /** Resolves once everything handed over is written or given up. */
   flush(): Promise<void>
 }
+
+/** Further work of a transaction. */
+export type Also = (session: Session) => Promise<void>
 
 /** As many as the records of jobs, and for the same reasons. */
 const MAX_BATCH = 512
@@ -63,25 +69,44 @@ export function createTriggerRecorder(options: {
 }): TriggerRecorder {
   const { database, worker, log } = options
 
-  async function writeOnce(records: readonly TriggerRecord[]): Promise<void> {
+  async function writeOnce(records: readonly TriggerRecord[], also?: Also): Promise<void> {
     const parameters = parametersOf(records, worker)
+    const once = async (): Promise<void> => {
+      if (!also) await database.query(STATEMENT, parameters, 'trigger-record')
+      else {
+        await database.transaction(async (session) => {
+          await session.query(STATEMENT, parameters)
+          await also(session)
+        })
+      }
+    }
     try {
-      await database.query(STATEMENT, parameters, 'trigger-record')
+      await once()
     } catch (error) {
       if (!isMissingPartition(error)) throw error
       await ensureAuditPartitions(database)
-      await database.query(STATEMENT, parameters, 'trigger-record')
+      await once()
     }
+  }
+
+  /** @returns what Postgres takes nothing of, and why */
+  async function writeSplitting(records: TriggerRecord[], also?: Also): Promise<Map<TriggerRecord, unknown>> {
+    const refused = new Map<TriggerRecord, unknown>()
+    await writeInHalves(
+      records,
+      (some) => writeOnce(some, also),
+      async (record, reason) => {
+        const refusal = await writeReduced(record, reason, (reduced) => writeOnce([reduced], also), log)
+        if (refusal !== undefined) refused.set(record, refusal)
+      },
+    )
+    return refused
   }
 
   const writes = batching<TriggerRecord, void>(
     MAX_BATCH,
     async (records) => {
-      const refused = new Map<TriggerRecord, unknown>()
-      await writeInHalves(records, writeOnce, async (record, reason) => {
-        const refusal = await writeReduced(record, reason, (reduced) => writeOnce([reduced]), log)
-        if (refusal !== undefined) refused.set(record, refusal)
-      })
+      const refused = await writeSplitting(records)
       return records.map((record): ItemResult<void> => {
         const error = refused.get(record)
         return error === undefined ? { ok: true, value: undefined } : { ok: false, error }
@@ -90,7 +115,14 @@ export function createTriggerRecorder(options: {
     LANES,
   )
 
-  return { write: (record) => writes.add(record), flush: () => writes.idle() }
+  return {
+    write: (record) => writes.add(record),
+    async writeWith(record, also) {
+      const refused = await writeSplitting([record], also)
+      if (refused.has(record)) throw refused.get(record)
+    },
+    flush: () => writes.idle(),
+  }
 }
 
 function parametersOf(records: readonly TriggerRecord[], worker: string): unknown[] {

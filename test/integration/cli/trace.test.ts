@@ -12,6 +12,7 @@ import { migrate } from '../../../src/db/migrate.js'
 import { ensureAuditPartitions } from '../../../src/db/partitions.js'
 import { recordWith } from '../../helpers/call-record.js'
 import { commandLine } from '../../helpers/cli.js'
+import { giveUp } from '../../helpers/dead-letters.js'
 
 const RECEIPT = '{"requestId":"r","topic":"order-events","partition":0,"offset":7}'
 
@@ -26,6 +27,7 @@ async function deployment(t: TestContext) {
   await ensureAuditPartitions(database)
   const recorder = createRecorder({ database, engineName: 'engine', worker: 'w1', log: silentLog })
   return {
+    database,
     folder,
     audited: (changes: Partial<AuditRow>) => recorder.write(recordWith({ audit: changes })),
     async logged(...calls: Partial<AuditRow>[]) {
@@ -42,7 +44,7 @@ async function deployment(t: TestContext) {
 }
 
 test('trace', async (t) => {
-  const { audited, folder, logged, trace } = await deployment(t)
+  const { audited, database, folder, logged, trace } = await deployment(t)
 
   await t.test(
     'shows the receipt, the process instance, the audit rows and the lines of the file log',
@@ -101,6 +103,15 @@ test('trace', async (t) => {
       assert.deepEqual(JSON.parse(stdout).fileLog, [])
     },
   )
+
+  await t.test('shows the dead letter of a message, and what was done with it', async () => {
+    const id = await giveUp(database, { offset: '1' }, { requestId: 'given-up' })
+    await audited({ requestId: 'given-up', operation: 'dead-letter.replay', source: 'admin', status: 'done' })
+    const { stdout } = await trace('given-up')
+    assert.match(stdout, new RegExp(`waiting +start-orders .*${id} +EXPRESSION_INVALID`))
+    assert.match(stdout, / done +dead-letter\.replay /)
+    assert.equal(JSON.parse((await trace('given-up', '--json')).stdout).deadLetters[0].id, id)
+  })
 
   await t.test('says where it looked for a request id that nobody knows', async () => {
     const { code, stderr } = await trace('unknown')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { discardDeadLetters } from '../../../src/admin/dead-letter-admin.js'
 import { RelayError } from '../../../src/core/errors.js'
+import { withSession } from '../../../src/db/session.js'
 import {
   type DeadLetterFilter,
   deadLetterById,
@@ -92,8 +93,7 @@ test('Letters are discarded with a row in the audit log each', async (t) => {
   const [first = '', second = ''] = ids
 
   await t.test('but for one that somebody is replaying', async () => {
-    const other = await database.another()
-    const discarded = await other.transaction(async (session) => {
+    const discarded = await withSession(database.url, 1000, async (session) => {
       assert.ok(await claimLetter(session, second))
       return await discardDeadLetters(ada, ids, 'tests')
     })

@@ -285,6 +285,22 @@ describe('a dead letter that is tried again', () => {
     assert.equal(outcome.stage, 'variables')
     assert.equal((await letters()).length, 0)
   })
+
+  it('is recorded together with what becomes of the letter, or not at all', async (t) => {
+    const { replay, audit, ledger } = await base(t)
+    const also = () => Promise.reject(new Error('no'))
+    await assert.rejects(replay({}, also), { message: 'no' })
+    assert.deepEqual([(await audit()).length, await ledger()], [0, 0])
+    await replay({})
+    assert.deepEqual([(await audit()).length, await ledger()], [1, 1])
+  })
+
+  it('while the engine is away was not tried', async (t) => {
+    const { replay, engine, audit } = await base(t)
+    engine.isAway = true
+    await assert.rejects(replay({}), { code: 'ENGINE_UNREACHABLE' })
+    assert.deepEqual(await audit(), [])
+  })
 })
 
 function correlate(given: { correlationKey?: string; messageId?: string }): TriggerSettings['action'] {
@@ -374,7 +390,8 @@ async function base(t: TestContext) {
         onHold?: (error: RelayError) => () => void
       } = {},
     ) => (another ? handlerOn(another) : handler).handle(triggerWith(settings), message, { signal, onHold }),
-    replay: (settings: Partial<TriggerSettings>) => handler.replay(triggerWith(settings), MESSAGE),
+    replay: (settings: Partial<TriggerSettings>, also: () => Promise<void> = async () => undefined) =>
+      handler.replay(triggerWith(settings), MESSAGE, also),
     audit: () => database.query<AuditColumns>('SELECT * FROM sys_audit_log ORDER BY at, id'),
     letters: () => database.query<LetterColumns>('SELECT * FROM dead_letter'),
     ledger: async () => (await database.query('SELECT 1 FROM trigger_ledger')).length,
