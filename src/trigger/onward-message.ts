@@ -14,6 +14,7 @@ export interface Onward {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what properties of RocketMQ cannot hold.
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/
+const TIMESTAMP = 'x-message-timestamp'
 /** What separates keys. */
 const WHITE_SPACE = /\s/
 
@@ -42,7 +43,9 @@ interface Divided {
 }
 
 /** As Kafka has messages. */
-function withKey({ key, keys, tag, messageGroup, timestamp }: InboundMessage): Divided {
+function withKey(message: InboundMessage): Divided {
+  const { key, keys, tag, messageGroup } = message
+  const timestamp = firstTimeOf(message)
   const joined = keys?.join(' ')
   const text = messageGroup ?? joined
   return {
@@ -59,6 +62,12 @@ function withKey({ key, keys, tag, messageGroup, timestamp }: InboundMessage): D
   }
 }
 
+/** RocketMQ sets the time of a message itself; one that came from Kafka before has its own beside it. */
+function firstTimeOf({ queue, headers, timestamp }: InboundMessage): number {
+  const first = queue.broker === undefined ? Number.NaN : Number(headers[TIMESTAMP])
+  return Number.isSafeInteger(first) ? first : timestamp
+}
+
 /** As RocketMQ has messages. */
 function withKeys({ key, keys, tag, messageGroup, timestamp }: InboundMessage): Divided {
   const text = key && textOf(key)
@@ -67,7 +76,7 @@ function withKeys({ key, keys, tag, messageGroup, timestamp }: InboundMessage): 
     fields: { keys: fits ? [text] : keys, tag, messageGroup },
     leftOver: {
       ...(key && !fits && { 'x-message-key': key }),
-      'x-message-timestamp': String(timestamp),
+      [TIMESTAMP]: String(timestamp),
     },
   }
 }

@@ -54,6 +54,15 @@ describe('a message that goes on', () => {
     assert.equal(onward('kafka', { key: null }).key, null)
   })
 
+  it('from Kafka through RocketMQ to Kafka has the timestamp it had at first', () => {
+    const { timestamp } = onward('kafka', {
+      ...FROM_ROCKETMQ,
+      queue: { topic: 'orders', partition: 0, broker: 'broker-a' },
+      headers: { 'x-message-timestamp': '1500000000000' },
+    })
+    assert.equal(timestamp, 1500000000000)
+  })
+
   it('from Kafka to RocketMQ has its key as keys where that is one, else as a property', () => {
     assert.deepEqual(onward('rocketmq', { key: Buffer.from('4711') }).keys, ['4711'])
     for (const [key, property] of [
