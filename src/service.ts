@@ -35,6 +35,7 @@ import { startRollUp } from './sla/rollup.js'
 import { WorkerStats } from './sla/worker-stats.js'
 import { createTriggerHandler, type TriggerHandler } from './trigger/run-trigger.js'
 import { TriggerStats } from './trigger/trigger-stats.js'
+import { startTriggers, type TriggerWorker } from './trigger/trigger-worker.js'
 
 /** An unanswering broker keeps at most one part in this many of the jobs in hand. */
 const UNANSWERED_PARTS = 4
@@ -140,7 +141,9 @@ export async function startService(
     })
     closers.push(() => recorder.flush())
 
+    const triggerStats = new TriggerStats()
     let worker: JobWorker | undefined
+    let triggers: TriggerWorker | undefined
     let alerting: Alerting | undefined
     const http = await openHttp(config, {
       stats,
@@ -189,6 +192,7 @@ export async function startService(
         recordsWaiting: () => recorder.waiting + (spool?.state().records ?? 0),
         pollAgeMs: () => pollAge(worker, config.maxInFlight),
         circuits: () => connections.circuits(),
+        triggers: () => triggers?.status() ?? new Map(),
       },
       kept: config,
       keptDays: config.auditRetentionDays,
@@ -208,6 +212,7 @@ export async function startService(
 
     const drivers = driversByTaskType(config, registry)
     const unansweredShare = unansweredShareOf(config)
+    const capture = createCapture(config)
     const ledger = createLedger(database, engine.name, log)
     const publishJob = createPublisher({
       engine,
@@ -216,7 +221,7 @@ export async function startService(
       ledger: spool ? spooledLedger(ledger, spool, engine.name, log) : ledger,
       recorder,
       fileLog,
-      capture: createCapture(config),
+      capture,
       holds,
       stats,
       driverOf: (taskType) => known(drivers, taskType),
@@ -236,9 +241,17 @@ export async function startService(
       publishJob,
     )
     worker = taking
-    closers.push(() => {
+    const handler = createTriggerHandler({
+      ...{ engine, directory, registry, connections, database, fileLog, capture, unansweredShare, log },
+      stats: triggerStats,
+      worker: config.workerName,
+    })
+    const consuming = startTriggers({ database, directory, handler, log })
+    triggers = consuming
+    closers.push(async () => {
       worker = undefined
-      return stopWorker(taking, config.shutdownGraceMs, log)
+      await Promise.all([stopWorker(taking, config.shutdownGraceMs, log), consuming.close()])
+      triggers = undefined
     })
     announce(engine, [...drivers.keys()], log)
 

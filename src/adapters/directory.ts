@@ -1,6 +1,8 @@
 import type { Connections, LiveConnection } from '../brokers/connections.js'
 import { settingsHash } from '../brokers/connections.js'
+import type { BrokerOperator } from '../brokers/operator.js'
 import { type DriverRegistry, driverOf, type RegisteredDriver } from '../brokers/registry.js'
+import type { MessageHandler, Source, Subscription } from '../brokers/subscription.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { type Listening, listen } from '../db/listen.js'
@@ -16,6 +18,16 @@ import type { AdapterStore } from './store.js'
 const RELOAD_EVERY_MS = 30_000
 /** Least time between two reloads caused by names that are not known, so that a wrong diagram cannot flood Postgres. */
 const MISS_RELOAD_MS = 500
+
+/** A broker as those see it who consume through an adapter. */
+export interface AdapterConsumer {
+  /** Changes with the settings of the adapter, those of its variables included. */
+  readonly hash: string
+  /** See `BrokerDriver.subscribe`. */
+  subscribe(source: Source, handle: MessageHandler): Promise<Subscription>
+  /** To be closed by who asks. */
+  operate(): BrokerOperator
+}
 
 /** All adapters and variables of one moment. */
 interface Snapshot {
@@ -48,6 +60,7 @@ export class AdapterDirectory {
   #snapshot: Snapshot = snapshotOf(new Map(), () => undefined)
   /** By hash of their settings: what they know of schemas outlives a snapshot. */
   #serializers = new Map<string, Serializers>()
+  readonly #listeners: (() => void)[] = []
   #listening: Listening | undefined
   #timer: NodeJS.Timeout | undefined
   #reloading: Promise<void> | undefined
@@ -100,17 +113,34 @@ export class AdapterDirectory {
    * @throws RelayError ADAPTER_DISABLED, ENV_UNKNOWN, SETTINGS_INVALID, MASTER_KEY_MISSING
    */
   connection(adapter: Adapter): LiveConnection {
-    if (!adapter.enabled) {
-      throw new RelayError(
-        'ADAPTER_DISABLED',
-        `adapter "${adapter.name}" is disabled for maintenance; the job waits`,
-      )
-    }
+    assertEnabled(adapter)
     const { registry, connections } = this.#options
     const { address, settings, hash } = this.#resolve(adapter)
     return connections.get(hash, adapter.name, (context) =>
       driverOf(registry, adapter.kind).connect(address, settings, context),
     )
+  }
+
+  /**
+   * What consumes through an adapter; it shares no connection with those who publish.
+   * @throws RelayError as `connection` does
+   */
+  consumer(adapter: Adapter): AdapterConsumer {
+    assertEnabled(adapter)
+    const { registry, log } = this.#options
+    const { address, settings, hash } = this.#resolve(adapter)
+    const driver = driverOf(registry, adapter.kind)
+    const context = { adapter: adapter.name, log: log.child({ adapter: adapter.name }) }
+    return {
+      hash,
+      subscribe: (source, handle) => driver.subscribe(address, settings, source, handle, context),
+      operate: () => driver.operate(address, settings, context),
+    }
+  }
+
+  /** Calls this whenever everything was loaded again. */
+  onReload(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   /**
@@ -151,6 +181,7 @@ export class AdapterDirectory {
     for (const adapter of adapters) byReference.set(adapter.name, adapter).set(adapter.id, adapter)
     this.#snapshot = snapshotOf(byReference, variableLookup(variables, secrets))
     this.#retain(adapters, connections)
+    for (const listener of this.#listeners) listener()
   }
 
   #retain(adapters: Adapter[], connections: Connections): void {
@@ -238,6 +269,14 @@ export class AdapterDirectory {
       reason: messageOf(error),
     })
   }
+}
+
+function assertEnabled({ name, enabled }: Adapter): void {
+  if (enabled) return
+  throw new RelayError(
+    'ADAPTER_DISABLED',
+    `adapter "${name}" is disabled for maintenance; what needs it waits`,
+  )
 }
 
 function snapshotOf(byReference: Snapshot['byReference'], lookup: Snapshot['lookup']): Snapshot {

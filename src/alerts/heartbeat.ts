@@ -1,5 +1,6 @@
 import type { CircuitReport } from '../brokers/circuit.js'
 import type { Database } from '../db/database.js'
+import type { TriggerStatus } from '../trigger/trigger-status.js'
 
 /** What a worker tells of itself, read when it is told. */
 export interface HeartbeatSource {
@@ -11,18 +12,20 @@ export interface HeartbeatSource {
   /** Infinity: no poll was answered yet. Null: it does not poll just now, as all its slots are taken. */
   pollAgeMs: () => number | null
   circuits: () => Map<string, CircuitReport>
+  /** Of the triggers that it consumes for, by id. */
+  triggers: () => ReadonlyMap<string, TriggerStatus>
 }
 
 const FORGOTTEN_AFTER = "interval '1 hour'"
 
 const BEAT = `
 INSERT INTO worker_state AS known
-  (worker, engine, started_at, seen_at, in_flight, on_hold, records_waiting, poll_age_ms, circuits)
-VALUES ($1, $2, $3, now(), $4, $5, $6, $7, $8)
+  (worker, engine, started_at, seen_at, in_flight, on_hold, records_waiting, poll_age_ms, circuits, triggers)
+VALUES ($1, $2, $3, now(), $4, $5, $6, $7, $8, $9)
 ON CONFLICT (worker) DO UPDATE SET
-  (engine, started_at, seen_at, in_flight, on_hold, records_waiting, poll_age_ms, circuits) =
+  (engine, started_at, seen_at, in_flight, on_hold, records_waiting, poll_age_ms, circuits, triggers) =
   (excluded.engine, excluded.started_at, excluded.seen_at, excluded.in_flight, excluded.on_hold,
-   excluded.records_waiting, excluded.poll_age_ms, excluded.circuits)`
+   excluded.records_waiting, excluded.poll_age_ms, excluded.circuits, excluded.triggers)`
 
 /** Tells the other workers, through Postgres, that this one lives and how it is. */
 export class Heartbeat {
@@ -36,7 +39,7 @@ export class Heartbeat {
   }
 
   async beat(): Promise<void> {
-    const { worker, engine, inFlight, onHold, recordsWaiting, pollAgeMs, circuits } = this.#source
+    const { worker, engine, inFlight, onHold, recordsWaiting, pollAgeMs, circuits, triggers } = this.#source
     const positions = Object.fromEntries(
       [...circuits()].map(([adapter, { position }]) => [adapter, position]),
     )
@@ -47,6 +50,7 @@ export class Heartbeat {
       [
         ...[worker, engine, this.#startedAt.toISOString(), inFlight(), onHold(), recordsWaiting()],
         ...[age === null ? null : Math.min(age, sinceStartMs), positions],
+        Object.fromEntries(triggers()),
       ],
       'heartbeat',
     )

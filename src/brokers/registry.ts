@@ -10,7 +10,7 @@ import type {
 import { createKafkaDriver } from './kafka/driver.js'
 import type { BrokerOperator } from './operator.js'
 import { createRocketmqDriver } from './rocketmq/driver.js'
-import type { Source, SourceLimits } from './subscription.js'
+import type { MessageHandler, Source, SourceLimits, Subscription } from './subscription.js'
 
 /** A driver whose settings type nobody outside needs to know. */
 export interface RegisteredDriver {
@@ -30,6 +30,14 @@ export interface RegisteredDriver {
    * @throws RelayError naming what of it cannot be consumed through an adapter of these settings
    */
   checkSource(address: string, settings: Record<string, unknown>, source: Source): SourceLimits | undefined
+  /** See `BrokerDriver.subscribe`. @throws RelayError NOT_SUPPORTED where nothing can be consumed, too */
+  subscribe(
+    address: string,
+    settings: Record<string, unknown>,
+    source: Source,
+    handle: MessageHandler,
+    context: ConnectionContext,
+  ): Promise<Subscription>
 }
 
 export type DriverRegistry = ReadonlyMap<string, RegisteredDriver>
@@ -55,6 +63,11 @@ export function register<Settings>(driver: BrokerDriver<Settings>): RegisteredDr
     operate: (address, settings, context) =>
       driver.operate?.(driver.parse(address, settings), context) ?? NOTHING_TO_OPERATE,
     checkSource: (address, settings, source) => driver.checkSource?.(driver.parse(address, settings), source),
+    async subscribe(address, settings, source, handle, context) {
+      if (driver.subscribe)
+        return await driver.subscribe(driver.parse(address, settings), source, handle, context)
+      throw new RelayError('NOT_SUPPORTED', `adapters of kind ${driver.kind} cannot be listened to`)
+    },
   }
 }
 

@@ -54,7 +54,7 @@ const LAYERS: Record<string, string[]> = {
   'src/sla': ['src/core', 'src/db', 'src/engine'],
   'src/audit': ['src/core', 'src/db', 'src/sla'],
   'src/adapters': ['src/core', 'src/db', 'src/brokers'],
-  'src/alerts': ['src/core', 'src/db', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],
+  'src/alerts': ['src/core', 'src/db', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters', 'src/trigger'],
   'src/trigger': [
     ...['src/core', 'src/db', 'src/engine', 'src/brokers'],
     ...['src/sla', 'src/audit', 'src/adapters'],

@@ -15,6 +15,8 @@ export type CheckedSource = Pick<Source, 'group' | 'topics' | 'redeliveryDelayMs
 
 const NAME = /^[%|a-zA-Z0-9_-]+$/
 const LONGEST_TOPIC = 127
+/** What the protocol has room for; as many as without a limit. */
+const MOST_REDELIVERIES = 2 ** 31 - 1
 /** The topics of its own that brokers make for a group have its name behind a prefix. */
 const LONGEST_GROUP = 120
 
@@ -22,11 +24,8 @@ const LONGEST_GROUP = 120
 export function checkSource(source: Source, settings: RocketmqSettings): CheckedSource {
   const { group, topics, from = { at: 'latest' }, mode = 'clustering', order = 'none' } = source
   const { redeliveryDelayMs } = source
-  const {
-    concurrency = settings.consumeThreadMax,
-    batchSize = settings.consumeMessageBatchMaxSize,
-    maxRedeliveries = settings.maxReconsumeTimes,
-  } = source
+  const { concurrency = settings.consumeThreadMax, batchSize = settings.consumeMessageBatchMaxSize } = source
+  const maxRedeliveries = Math.min(source.maxRedeliveries ?? settings.maxReconsumeTimes, MOST_REDELIVERIES)
   if (!NAME.test(group) || group.length > LONGEST_GROUP) {
     throw invalid(
       `group "${group}" is not a RocketMQ consumer group: use 1 to ${LONGEST_GROUP} of the characters a–z, A–Z, 0–9, _, -, % and |`,

@@ -1,0 +1,280 @@
+import type { AdapterConsumer, AdapterDirectory } from '../adapters/directory.js'
+import { Bell } from '../brokers/bell.js'
+import type { InboundMessage, MessageOrder, Subscription } from '../brokers/subscription.js'
+import { type RelayError, toRelayError } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import { pause } from '../core/time-limit.js'
+import { Background } from './background.js'
+import { type Handling, stopsConsumption } from './outages.js'
+import type { TriggerHandler } from './run-trigger.js'
+import type { Trigger } from './trigger.js'
+import { concurrencyWarning, listTopics, sourceKey, sourceOf, topicsOf } from './trigger-source.js'
+import type { TriggerStatus } from './trigger-status.js'
+
+/** How often topics of a pattern are looked for, and everything is looked at for want of a reason. */
+const LOOK_AGAIN_MS = 30_000
+const FIRST_RETRY_MS = 1000
+/** While the group's offsets are still to be moved. */
+const MOVES_RETRY_MS = 1000
+/** Messages in hand of a trigger that acknowledges what it has received, where it does not say. */
+const DEFAULT_IN_BACKGROUND = 20
+
+export interface MemberContext {
+  directory: AdapterDirectory
+  handler: Pick<TriggerHandler, 'handle'>
+  /**
+   * Makes the moves that are still to be made. @returns false while it cannot, or another worker does
+   * @throws RelayError why not
+   */
+  makeMoves(trigger: Trigger, consumer: AdapterConsumer, topics: readonly string[]): Promise<boolean>
+  log: Log
+}
+
+/** A subscription, and what it was made of. */
+interface Joined {
+  key: string
+  topics: readonly string[]
+  subscription: Subscription
+  /** Aborted: what waits for servers that are away is left to its redelivery. */
+  leaving: AbortController
+  isPaused: boolean
+}
+
+interface Wanted {
+  key: string
+  topics: readonly string[]
+  consumer: AdapterConsumer
+}
+
+/** One trigger in this worker: keeps it subscribed as it is wanted, whatever changes and fails. */
+export class TriggerMember {
+  readonly #context: MemberContext
+  readonly #stopping = new AbortController()
+  readonly #background: Background
+  readonly #bell = new Bell()
+  readonly #run: Promise<void>
+  #log: Log
+  #trigger: Trigger
+  #joined: Joined | undefined
+  /** While it is not subscribed. */
+  #idle: Pick<TriggerStatus, 'state' | 'reason'> = { state: 'waiting', reason: 'it has just begun' }
+  #lag: Pick<TriggerStatus, 'queues' | 'lag'> = { queues: 0, lag: {} }
+  /** What messages in hand wait for; each as often as messages do. */
+  readonly #holds: RelayError[] = []
+  #failures = 0
+  #warned: string | undefined
+
+  constructor(trigger: Trigger, context: MemberContext) {
+    this.#trigger = trigger
+    this.#context = context
+    this.#log = context.log.child({ trigger: trigger.name })
+    this.#background = new Background(this.#log)
+    this.#run = this.#keep()
+  }
+
+  /** Takes over a trigger as it is now, or looks at everything again. */
+  update(trigger: Trigger): void {
+    if (trigger.name !== this.#trigger.name) this.#log = this.#context.log.child({ trigger: trigger.name })
+    this.#trigger = trigger
+    this.#bell.ring()
+  }
+
+  status(): TriggerStatus {
+    const joined = this.#joined
+    if (!joined)
+      return { ...this.#idle, topics: [], handling: this.#background.size, pollAgeMs: null, ...NONE }
+    const { error, lastPollAt, handling } = joined.subscription.status()
+    const hold = this.#holds.find(stopsConsumption)
+    const isPaused = this.#trigger.state === 'paused'
+    return {
+      state: isPaused ? 'paused' : hold ? 'held' : 'consuming',
+      reason: (hold ?? error ?? this.#holds[0])?.message ?? null,
+      topics: [...joined.topics],
+      handling: handling + this.#background.size,
+      pollAgeMs: lastPollAt === undefined ? null : Math.max(0, Date.now() - lastPollAt),
+      ...this.#lag,
+    }
+  }
+
+  /** Asks how far behind it is. @throws RelayError */
+  async measure(): Promise<void> {
+    const positions = await this.#joined?.subscription.positions()
+    if (!positions) return
+    const lag: Record<string, number> = {}
+    for (const { topic, lag: behind } of positions) lag[topic] = (lag[topic] ?? 0) + Number(behind)
+    this.#lag = { queues: positions.length, lag }
+  }
+
+  /** Leaves the group. Never rejects. */
+  async close(): Promise<void> {
+    this.#stopping.abort()
+    this.#bell.ring()
+    await this.#run
+  }
+
+  async #keep(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const restMs = await this.#settle().catch((thrown: unknown) => this.#fail(toRelayError(thrown)))
+      await this.#bell.wait(restMs)
+    }
+    await this.#leave()
+    await this.#background.end()
+  }
+
+  /** Brings about what is wanted now. @returns when to look again, milliseconds from now */
+  async #settle(): Promise<number> {
+    const trigger = this.#trigger
+    const consumer = await this.#consumer(trigger)
+    if (!consumer) return LOOK_AGAIN_MS
+    const topics = await topicsOf(trigger, consumer)
+    if (topics.length === 0) {
+      await this.#wait(`no topic matches ${trigger.topicPattern}`)
+      return LOOK_AGAIN_MS
+    }
+    if (trigger.pendingMoves.length > 0) {
+      await this.#wait('the offsets of its group are being moved')
+      await this.#context.makeMoves(trigger, consumer, topics)
+      return MOVES_RETRY_MS
+    }
+    await this.#join(trigger, { key: this.#keyOf(trigger, consumer, topics), topics, consumer })
+    this.#failures = 0
+    return LOOK_AGAIN_MS
+  }
+
+  /** Undefined while the adapter cannot be used. */
+  async #consumer(trigger: Trigger): Promise<AdapterConsumer | undefined> {
+    const { directory } = this.#context
+    try {
+      return directory.consumer(await directory.named(trigger.adapterId))
+    } catch (thrown) {
+      const error = toRelayError(thrown)
+      if (error.code === 'DATABASE_AWAY') throw error
+      await this.#wait(error.message)
+      return undefined
+    }
+  }
+
+  #keyOf(trigger: Trigger, consumer: AdapterConsumer, topics: readonly string[]): string {
+    return sourceKey(consumer, sourceOf(trigger, topics, this.#redeliveryDelayMs))
+  }
+
+  async #join(trigger: Trigger, { key, topics, consumer }: Wanted): Promise<void> {
+    if (this.#joined?.key !== key) {
+      await this.#leave()
+      const leaving = new AbortController()
+      const source = sourceOf(trigger, topics, this.#redeliveryDelayMs)
+      const subscription = await consumer.subscribe(source, (messages) =>
+        this.#handle(messages, leaving.signal),
+      )
+      this.#joined = { key, topics, subscription, leaving, isPaused: false }
+      this.#log.info('consuming', { group: source.group, topics })
+      if (trigger.acknowledge === 'received')
+        this.#log.warn('messages are acknowledged when they are received: those in hand at a crash are lost')
+      await this.#warnOfConcurrency(trigger, topics, consumer)
+    }
+    this.#pauseOrResume()
+  }
+
+  async #wait(reason: string): Promise<void> {
+    await this.#leave()
+    this.#idle = { state: 'waiting', reason }
+  }
+
+  async #leave(): Promise<void> {
+    const joined = this.#joined
+    if (!joined) return
+    this.#joined = undefined
+    this.#lag = NONE
+    joined.leaving.abort()
+    await joined.subscription.close()
+  }
+
+  /** Where it has joined it stays so: what failed was to look at something again. */
+  #fail(error: RelayError): number {
+    const { message: reason, code } = error
+    if (this.#idle.reason !== reason || this.#failures === 0)
+      this.#log.warn('a trigger cannot consume', { code, reason })
+    this.#idle = { state: 'failing', reason }
+    this.#failures += 1
+    return Math.min(LOOK_AGAIN_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1))
+  }
+
+  #pauseOrResume(): void {
+    const joined = this.#joined
+    if (!joined) return
+    const isPaused = this.#trigger.state !== 'running' || this.#holds.some(stopsConsumption)
+    if (isPaused === joined.isPaused) return
+    joined.isPaused = isPaused
+    if (isPaused) joined.subscription.pause()
+    else joined.subscription.resume()
+  }
+
+  async #handle(messages: readonly InboundMessage[], leaving: AbortSignal): Promise<void> {
+    const trigger = this.#trigger
+    if (trigger.acknowledge === 'received') {
+      const limit = trigger.concurrency ?? DEFAULT_IN_BACKGROUND
+      for (const message of messages) await this.#background.take(limit, () => this.#persist(message))
+      return
+    }
+    await inOrder(trigger.order, messages, (message) => this.#handleOne(message, leaving))
+  }
+
+  async #handleOne(message: InboundMessage, signal: AbortSignal): Promise<void> {
+    const onHold: Handling['onHold'] = (error) => {
+      this.#holds.push(error)
+      this.#pauseOrResume()
+      return () => {
+        this.#holds.splice(this.#holds.indexOf(error), 1)
+        this.#pauseOrResume()
+      }
+    }
+    await this.#context.handler.handle(this.#trigger, message, { signal, onHold })
+  }
+
+  /** Nobody hands it over again. */
+  async #persist(message: InboundMessage): Promise<void> {
+    const { signal } = this.#stopping
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#handleOne({ ...message, attempt }, signal)
+      } catch (error) {
+        if (signal.aborted || attempt >= this.#trigger.maxAttempts) throw error
+        await pause(this.#redeliveryDelayMs(attempt), signal)
+      }
+    }
+  }
+
+  readonly #redeliveryDelayMs = (attempt: number): number => {
+    const { retryBackOffMs, retryBackOffMaxMs } = this.#trigger
+    return Math.min(retryBackOffMaxMs, retryBackOffMs * 2 ** Math.min(attempt - 1, 30))
+  }
+
+  async #warnOfConcurrency(
+    trigger: Trigger,
+    topics: readonly string[],
+    consumer: AdapterConsumer,
+  ): Promise<void> {
+    if (trigger.concurrency === null) return
+    // Who may read a topic need not be allowed to list them.
+    const all = await listTopics(consumer).catch(() => [])
+    const warning = concurrencyWarning(trigger, topics, all)
+    if (warning !== undefined && warning !== this.#warned) this.#log.warn(warning)
+    this.#warned = warning
+  }
+}
+
+const NONE: Pick<TriggerStatus, 'queues' | 'lag'> = { queues: 0, lag: {} }
+
+/** @throws the first reason, once all that began has ended */
+async function inOrder(
+  order: MessageOrder,
+  messages: readonly InboundMessage[],
+  handle: (message: InboundMessage) => Promise<void>,
+): Promise<void> {
+  if (order !== 'none') {
+    for (const message of messages) await handle(message)
+    return
+  }
+  const ended = await Promise.allSettled(messages.map(handle))
+  for (const result of ended) if (result.status === 'rejected') throw result.reason
+}

@@ -1,0 +1,104 @@
+import type { AdapterDirectory } from '../adapters/directory.js'
+import { messageOf } from '../core/errors.js'
+import type { Log } from '../core/log.js'
+import { repeating } from '../core/repeating.js'
+import type { Database } from '../db/database.js'
+import type { TriggerHandler } from './run-trigger.js'
+import { type MemberContext, TriggerMember } from './trigger-member.js'
+import { makeMoves } from './trigger-moves.js'
+import type { TriggerStatus } from './trigger-status.js'
+import { triggers } from './triggers.js'
+
+const MEASURE_EVERY_MS = 10_000
+
+export interface TriggerWorker {
+  /** Of all triggers that are not stopped, by id. */
+  status(): ReadonlyMap<string, NamedStatus>
+  /** Leaves all groups, and waits for the messages in hand, 10 s at most. Never rejects. */
+  close(): Promise<void>
+}
+
+export interface NamedStatus extends TriggerStatus {
+  /** Of the trigger. */
+  name: string
+}
+
+export interface TriggerWorkerOptions {
+  database: Pick<Database, 'query' | 'url'>
+  directory: AdapterDirectory
+  handler: TriggerHandler
+  log: Log
+}
+
+/**
+ * The triggers of the deployment in this worker. It joins the group of each that is not stopped, and follows every change
+ * to triggers, adapters and variables. Whatever is away, it begins, and tries on.
+ */
+export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
+  const { database, directory, handler, log } = options
+  const context: MemberContext = {
+    ...{ directory, handler, log },
+    makeMoves: (trigger, consumer, topics) => makeMoves(database, trigger, consumer, topics),
+  }
+  const members = new Map<string, { name: string; member: TriggerMember }>()
+  const leaving = new Set<Promise<void>>()
+  let isClosed = false
+  let loading: Promise<void> | undefined
+  let loadAgain = false
+
+  async function load(): Promise<void> {
+    const wanted = (await triggers(database)).filter(({ state }) => state !== 'stopped')
+    if (isClosed) return
+    const ids = new Set(wanted.map(({ id }) => id))
+    for (const [id, { member }] of members) {
+      if (ids.has(id)) continue
+      members.delete(id)
+      const left = member.close().finally(() => leaving.delete(left))
+      leaving.add(left)
+    }
+    for (const trigger of wanted) {
+      const { id, name } = trigger
+      const known = members.get(id)
+      if (known) known.member.update(trigger)
+      const member = known?.member ?? new TriggerMember(trigger, context)
+      members.set(id, { name, member })
+    }
+  }
+
+  function follow(): void {
+    if (loading) {
+      loadAgain = true
+      return
+    }
+    loadAgain = false
+    loading = load()
+      .catch((error: unknown) =>
+        log.warn('triggers could not be loaded; the last known ones stay', { reason: messageOf(error) }),
+      )
+      .finally(() => {
+        loading = undefined
+        if (loadAgain && !isClosed) follow()
+      })
+  }
+
+  directory.onReload(follow)
+  follow()
+  const measuring = repeating(
+    MEASURE_EVERY_MS,
+    async () => {
+      await Promise.allSettled([...members.values()].map(({ member }) => member.measure()))
+    },
+    () => undefined,
+  )
+
+  return {
+    status: () => new Map([...members].map(([id, { name, member }]) => [id, { name, ...member.status() }])),
+    async close() {
+      isClosed = true
+      await measuring.stop()
+      await loading
+      await Promise.all([...[...members.values()].map(({ member }) => member.close()), ...leaving])
+      await handler.close()
+    },
+  }
+}
