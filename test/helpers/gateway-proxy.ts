@@ -30,6 +30,9 @@ export interface GatewayProxy {
   loseCompletions(): void
   /** From now on lets completions through. */
   passCompletions(): void
+  /** Hangs up on everybody, and on whoever calls from now on, like a gateway that is down. */
+  goAway(): void
+  comeBack(): void
 }
 
 const SETTLEMENTS: Record<string, Settled['kind']> = {
@@ -47,11 +50,13 @@ export async function gatewayProxy(
   const settled: Settled[] = []
   const authorizations: (string | undefined)[] = []
   let losing = false
+  let isAway = false
   const upstream = http2.connect(`http://${target}`)
   await once(upstream, 'connect')
   const server = tls ? http2.createSecureServer(tls) : http2.createServer()
   const sessions = new Set<http2.ServerHttp2Session>()
   server.on('session', (session) => {
+    if (isAway) return session.on('error', () => undefined).destroy()
     sessions.add(session.on('close', () => sessions.delete(session)).on('error', () => session.destroy()))
   })
   server.on('stream', (down, headers) => {
@@ -125,6 +130,13 @@ export async function gatewayProxy(
     },
     passCompletions() {
       losing = false
+    },
+    goAway() {
+      isAway = true
+      for (const session of sessions) session.destroy()
+    },
+    comeBack() {
+      isAway = false
     },
   }
 }

@@ -4,6 +4,10 @@ import type { Adapter, NewAdapter } from '../../src/adapters/adapter.js'
 import { readConfig } from '../../src/core/config.js'
 import { silentLog } from '../../src/core/log.js'
 import { openWorkbench, type Workbench } from '../../src/service.js'
+import type { Trigger } from '../../src/trigger/trigger.js'
+import { loadTriggerAdapters, type TriggerAdapters } from '../../src/trigger/trigger-adapters.js'
+import type { NewTrigger } from '../../src/trigger/trigger-settings.js'
+import { createTrigger } from '../../src/trigger/triggers.js'
 import { createTestDatabase } from './database.js'
 import { type GatewayProxy, gatewayProxy } from './gateway-proxy.js'
 import { type Processes, processesOn, type ServiceTask } from './processes.js'
@@ -39,6 +43,10 @@ export interface Relay extends Pick<Workbench, 'store' | 'database'> {
   rocketmqTask: string
   /** An adapter of a random name; by default for the shared Kafka, or the shared RocketMQ over remoting. */
   adapter(given: Partial<NewAdapter> & { kind: 'kafka' | 'rocketmq' }): Promise<Adapter>
+  /** Listens from the beginning of its topics, in a group of its own. Workers hear of it by themselves. */
+  trigger(given: Omit<NewTrigger, 'name'>): Promise<Trigger>
+  /** What changes to triggers are held against. */
+  triggerAdapters(): Promise<TriggerAdapters>
   startWorker(env?: Record<string, string>): Promise<WorkerProcess>
   /** Deploys a task of the kind's type of this installation; resolves to the id of the process. */
   deploy(kind: 'kafka' | 'rocketmq', task: Omit<ServiceTask, 'type'>): Promise<string>
@@ -50,10 +58,11 @@ export async function createRelay(t: TestContext, options: { databaseUrl?: strin
   // Hooks run in the order of their making: the workers have to end before their database does.
   const workers: WorkerProcess[] = []
   t.after(() => Promise.all(workers.map((worker) => worker.kill())))
-  let workbench: Workbench | undefined
-  t.after(() => workbench?.database.close())
+  let opened: Workbench | undefined
+  t.after(() => opened?.database.close())
   const databaseUrl = options.databaseUrl ?? (await createTestDatabase(t)).url
-  workbench = await openWorkbench(readConfig({ DATABASE_URL: databaseUrl }), silentLog)
+  const workbench = await openWorkbench(readConfig({ DATABASE_URL: databaseUrl }), silentLog)
+  opened = workbench
   const { store, database } = workbench
 
   const { zeebe, kafka, rocketmq } = testServers()
@@ -76,6 +85,14 @@ export async function createRelay(t: TestContext, options: { databaseUrl?: strin
         address: addresses[given.kind],
         ...given,
       }),
+
+    triggerAdapters: () => loadTriggerAdapters({ ...workbench, log: silentLog }),
+
+    async trigger(given) {
+      const adapters = await loadTriggerAdapters({ ...workbench, log: silentLog })
+      const name = `test-${randomUUID()}`
+      return await createTrigger(database, { name, initialOffset: 'earliest', ...given }, adapters)
+    },
 
     async startWorker(env = {}) {
       const worker = await startWorker(t, {
