@@ -1,10 +1,10 @@
-import { RelayError } from '../../core/errors.js'
+import type { Log } from '../../core/log.js'
 import { type GroupMove, groupActive, type StartPosition } from '../operator.js'
 import type { AdminSession } from './admin-session.js'
 import type { KafkaClients } from './client.js'
 import { keyOf, type Place } from './consume/assignment.js'
 import { Coordinator, NOBODY } from './consume/coordinator.js'
-import { LogOffsets } from './consume/log-offsets.js'
+import { LogOffsets, noAnswer } from './consume/log-offsets.js'
 import { ReadTopics } from './consume/read-topics.js'
 import type { Nodes } from './nodes.js'
 import { unknownPartition } from './refusals.js'
@@ -15,6 +15,7 @@ interface Session {
   clients: KafkaClients
   nodes: Nodes
   settings: KafkaSettings
+  log: Log
 }
 
 export interface GroupMoveRequest {
@@ -27,10 +28,10 @@ export interface GroupMoveRequest {
 /** `moveGroup` of the port. A group that is not there is made by that. */
 export async function moveGroup(
   { group, topics, to, partitions }: GroupMoveRequest,
-  { ask, clients, nodes, settings }: Session,
+  { ask, clients, nodes, settings, log }: Session,
 ): Promise<GroupMove[]> {
   await refuseMembers(group, ask)
-  const read = new ReadTopics(nodes, settings)
+  const read = new ReadTopics(nodes, settings, log)
   await read.require(topics)
   const places = topics.flatMap((topic) => chosen(topic, read.partitions(topic), partitions))
   const offsets = new LogOffsets({ nodes, settings, leaderOf: (place) => read.leader(place) })
@@ -38,7 +39,7 @@ export async function moveGroup(
   const moves = places.map((place) => {
     const offset = found.get(keyOf(place))
     if (typeof offset === 'bigint') return { ...place, offset }
-    throw offset ?? new RelayError('BROKER_UNAVAILABLE', 'Kafka did not tell an offset')
+    throw offset ?? noAnswer(place)
   })
 
   const coordinator = new Coordinator({ group, settings, clients, nodes })

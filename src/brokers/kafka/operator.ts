@@ -177,7 +177,7 @@ export function createKafkaOperator(settings: KafkaSettings, clients: KafkaClien
     },
 
     moveGroup: (group, topics, to, partitions) =>
-      moveGroup({ group, topics, to, partitions }, { ask, clients, nodes, settings }),
+      moveGroup({ group, topics, to, partitions }, { ask, clients, nodes, settings, log }),
 
     async consume(request, onMessage) {
       refuseOfRocketmq('tags', request.tags)

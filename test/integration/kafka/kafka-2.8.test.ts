@@ -5,8 +5,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, test } from 'node:test'
 import { startKafka } from '../../../src/stack/kafka.js'
+import { message } from '../../contract/broker-contract.js'
+import { consume, newGroup, textOf } from '../../helpers/consuming.js'
+import { createTopic, kafkaConnection, subscribeTo } from '../../helpers/kafka.js'
 import { kafkaOperator } from '../../helpers/kafka-operator.js'
 import { testServers } from '../../helpers/servers.js'
+import { waitFor } from '../../helpers/wait-for.js'
 
 const DRIVER_TESTS = [
   '../../contract/kafka.test.js',
@@ -39,6 +43,28 @@ for (const file of DRIVER_TESTS) {
     await import(file)
   })
 }
+
+test('with Kafka 2.8: a group consumes from a time on, is shared by two members, and goes on where it stopped', async (t) => {
+  const topic = await createTopic(bootstrapServers, { partitions: 2 })
+  const source = { group: newGroup(), topics: [{ topic }], from: { at: 'time', time: 0 } } as const
+  const publisher = kafkaConnection(t, bootstrapServers)
+  const publish = (value: string) =>
+    Promise.all([0, 1].map((partition) => publisher.publish(message(topic, value, { partition }))))
+  const join = () => consume(t, subscribeTo(bootstrapServers), source)
+  await publish('before')
+
+  const first = await join()
+  await waitFor('what was there', () => first.messages.length === 2)
+  const second = await join()
+  await publish('during')
+  await waitFor('both to get some', () => first.messages.length === 3 && second.messages.length === 1)
+  await Promise.all([first, second].map(({ subscription }) => subscription.close()))
+  const third = await join()
+  await publish('after')
+
+  await waitFor('the rest', () => third.messages.length === 2)
+  assert.deepEqual(third.messages.map(textOf), ['after', 'after'])
+})
 
 test('with Kafka 2.8: ACLs are made, listed by what they are about, and deleted', async (t) => {
   const operator = kafkaOperator(t, bootstrapServers)

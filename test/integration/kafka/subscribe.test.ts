@@ -162,6 +162,29 @@ describe('a Kafka subscription', { concurrency: true }, () => {
     })
   }
 
+  test('is sent to an offset or a time, in the partitions named, and only to where there are messages', async (t) => {
+    const topic = await createTopic(server, { partitions: 2 })
+    const start = Date.now()
+    for (const i of [0, 1, 2]) {
+      const value = message(topic, `${i}`, { partition: 0, timestamp: start + i })
+      await publisher.publish(value)
+    }
+    const source = { topics: [{ topic }], from: { at: 'earliest' } } as const
+    const { messages, subscription } = await consume(t, subscribeBy(), source)
+    await waitFor('all messages', () => messages.length === 3)
+    const queue = { topic, partition: 0 }
+
+    assert.deepEqual(await subscription.seek({ at: 'offset', offset: '1' }, [queue]), [queue])
+    await waitFor('the last two again', () => messages.length === 5)
+    await subscription.seek({ at: 'time', time: start + 2 })
+    await waitFor('the last again', () => messages.length === 6)
+    await assert.rejects(subscription.seek({ at: 'offset', offset: '4' }, [queue]), {
+      code: 'INPUT_INVALID',
+      message: new RegExp(`offset 4 is not in partition 0 of topic ${topic}, which holds 0 to 2`),
+    })
+    assert.deepEqual(messages.map(textOf), ['0', '1', '2', '1', '2', '2'])
+  })
+
   test('finds partitions that are added, and begins at their first message', async (t) => {
     const topic = await createTopic(server)
     const { messages } = await consume(t, subscribeBy(), { topics: [{ topic }] })

@@ -91,7 +91,8 @@ export class Fetcher {
         failures = 0
         health.answered()
         health.recovered(about)
-        for (const found of readFetchAnswer(answer)) await this.#take(found, asked)
+        const places = new Map(asked.map((each) => [keyOf(each.partition), each]))
+        for (const found of readFetchAnswer(answer)) await this.#take(found, places.get(keyOf(found)))
       } catch (thrown) {
         if (signal.aborted) return
         health.failed(toRelayError(thrown), about)
@@ -141,13 +142,10 @@ export class Fetcher {
     }
   }
 
-  async #take(found: FetchedPartition, asked: readonly Asked[]): Promise<void> {
+  async #take(found: FetchedPartition, asked: Asked | undefined): Promise<void> {
     const { settings, health, onProgress, onLost } = this.#options
-    const place = asked.find(
-      ({ partition }) => partition.partition === found.partition && partition.topic === found.topic,
-    )
-    if (!place) return
-    const { partition, offset } = place
+    if (!asked) return
+    const { partition, offset } = asked
     const about = keyOf(partition)
     if (found.errorCode === OFFSET_OUT_OF_RANGE) {
       partition.isAstray = partition.end === offset

@@ -70,11 +70,10 @@ export class GroupMembership {
   async heartbeat(): Promise<Standing> {
     const { memberId, generation: groupGenerationId } = this.#self
     const { group } = this.#coordinator
-    const { errorCode } = await this.#coordinator.ask(HEARTBEAT, {
-      groupId: group,
-      groupGenerationId,
-      memberId,
-    })
+    const { sessionTimeoutMs, requestTimeoutMs } = this.#options.settings
+    const limitMs = Math.min(sessionTimeoutMs, requestTimeoutMs)
+    const beat = { groupId: group, groupGenerationId, memberId }
+    const { errorCode } = await this.#coordinator.ask(HEARTBEAT, beat, limitMs)
     const standing = standingOf(errorCode)
     if (standing === undefined) this.#coordinator.check(errorCode, 'staying among the members')
     return standing ?? 'member'

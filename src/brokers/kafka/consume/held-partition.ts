@@ -87,6 +87,7 @@ export class HeldPartition implements Place {
   moveTo(offset: bigint): void {
     const { work } = this.#options
     this.drop()
+    this.isAstray = false
     this.#work = new QueueWork({ ...work, start: offset, onProgress: () => this.#onProgress() })
     this.#applyPause()
   }
@@ -94,9 +95,9 @@ export class HeldPartition implements Place {
   /** Goes on there once what was fetched is done: there is nothing in between. */
   skipTo(offset: bigint): void {
     const { end } = this
-    this.isAstray = false
     if (end === undefined || offset < end) this.moveTo(offset)
     else this.#work?.add([], offset)
+    this.isAstray = false
   }
 
   /** @param at where the messages were asked for: they count only if it is still the next offset */

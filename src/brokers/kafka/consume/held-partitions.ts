@@ -3,11 +3,12 @@ import type { Log } from '../../../core/log.js'
 import type { Health } from '../../health.js'
 import type { StartPosition } from '../../operator.js'
 import type { Dispatcher } from '../../queue-work.js'
+import type { QueuePosition } from '../../subscription.js'
 import { keyOf, type Place } from './assignment.js'
 import type { CommitOutcome } from './coordinator.js'
 import type { GroupMembership } from './group-membership.js'
 import { HeldPartition, type HeldPartitionOptions } from './held-partition.js'
-import type { LogOffsets } from './log-offsets.js'
+import { type LogOffsets, noAnswer } from './log-offsets.js'
 import type { ReadTopics } from './read-topics.js'
 import type { CheckedSource } from './source.js'
 
@@ -158,17 +159,35 @@ export class HeldPartitions {
     )
   }
 
-  /** Goes on there, in all given or in none. @throws RelayError */
-  async seek(to: StartPosition, partitions: readonly HeldPartition[]): Promise<CommitOutcome> {
-    const offsets = await this.#options.offsets.startsAt(to, partitions)
-    for (const offset of offsets.values()) if (offset instanceof RelayError) throw offset
-    for (const partition of partitions) {
-      const offset = offsets.get(keyOf(partition))
-      if (typeof offset !== 'bigint') continue
-      partition.isAstray = false
-      partition.moveTo(offset)
+  /** Goes on there, in those whose new place could be committed. @throws RelayError unless that is all of them */
+  async seek(to: StartPosition, partitions: readonly HeldPartition[]): Promise<void> {
+    const { offsets, source } = this.#options
+    const found = await offsets.startsAt(to, partitions)
+    const moves = partitions.map((partition) => {
+      const offset = found.get(keyOf(partition))
+      if (typeof offset !== 'bigint') throw offset ?? noAnswer(partition)
+      return { ...placeOf(partition), offset }
+    })
+    const { committed, error } = await this.#commit(moves)
+    for (const { offset, ...place } of moves) {
+      if (committed.has(keyOf(place))) this.#held.get(keyOf(place))?.moveTo(offset)
     }
-    return this.commit()
+    if (committed.size < moves.length) throw error ?? sharingOut(source.group)
+  }
+
+  /** Of those of which it is known where they are; without what pauses all of them. @throws RelayError */
+  async positions(): Promise<QueuePosition[]> {
+    const placed = this.all.flatMap((partition) => {
+      const { position, isPaused: paused } = partition
+      return position === undefined ? [] : [{ ...placeOf(partition), position, paused }]
+    })
+    const ends = await this.#options.offsets.ends(placed)
+    return placed.map(({ position, ...place }) => {
+      const end = ends.get(keyOf(place))
+      if (typeof end !== 'bigint') throw end ?? noAnswer(place)
+      const lag = end > position ? end - position : 0n
+      return { ...place, offset: String(position), end: String(end), lag: String(lag) }
+    })
   }
 
   dropAll(): void {
@@ -223,6 +242,13 @@ export class HeldPartitions {
 function isWhereItWas({ position, committed }: HeldPartition, now: bigint | undefined): boolean {
   if (position === undefined || committed === undefined || now === undefined) return false
   return now >= committed && now <= position
+}
+
+function sharingOut(group: string): RelayError {
+  return new RelayError(
+    'BROKER_UNAVAILABLE',
+    `consumer group ${group} shares out its partitions just now: try again`,
+  )
 }
 
 function placeOf({ topic, partition }: Place) {

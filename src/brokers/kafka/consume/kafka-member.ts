@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { RelayError, toRelayError } from '../../../core/errors.js'
+import { type RelayError, toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
 import { pause, withTimeLimit } from '../../../core/time-limit.js'
 import { Bell } from '../../bell.js'
@@ -46,7 +46,6 @@ export class KafkaMember implements Subscription {
   readonly #log: Log
   readonly #group: GroupMembership
   readonly #topics: ReadTopics
-  readonly #offsets: LogOffsets
   readonly #partitions: HeldPartitions
   readonly #fetcher: Fetcher
   readonly #dispatcher: Dispatcher
@@ -62,8 +61,6 @@ export class KafkaMember implements Subscription {
   #lastHeard = 0
   /** What commits or changes hands goes one after the other: no offset of another generation is ever committed. */
   #turn: Promise<unknown> = Promise.resolve()
-  /** How many partitions were shared out, of the topics of a group this member leads. */
-  #ledCounts = new Map<string, number>()
   #loops: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 
@@ -81,7 +78,7 @@ export class KafkaMember implements Subscription {
     // Each broker and each pause listens.
     setMaxListeners(0, this.#stop.signal)
     const nodes = new Nodes(settings, clients)
-    const topics = new ReadTopics(nodes, settings)
+    const topics = new ReadTopics(nodes, settings, log)
     const leaderOf = (place: Place) => topics.leader(place)
     const offsets = new LogOffsets({ nodes, settings, leaderOf })
     const dispatcher = new Dispatcher(source.concurrency)
@@ -90,7 +87,7 @@ export class KafkaMember implements Subscription {
       coordinator: new Coordinator({ group: source.group, settings, clients, nodes }),
       topics: source.topics,
       settings: settings.consumer,
-      partitionsOf: (ofGroup) => this.#lead(ofGroup),
+      partitionsOf: (ofGroup) => topics.share(ofGroup),
     })
     const onProgress = () => dispatcher.dispatch()
     const partitions = new HeldPartitions({
@@ -106,7 +103,6 @@ export class KafkaMember implements Subscription {
       onLost: () => this.#topicsBell.ring(),
     })
     this.#topics = topics
-    this.#offsets = offsets
     this.#dispatcher = dispatcher
     this.#health = health
     this.#group = group
@@ -138,32 +134,18 @@ export class KafkaMember implements Subscription {
     const wanted = queues && new Set(queues.map(keyOf))
     return this.#inTurn(async () => {
       const moved = this.#partitions.all.filter((partition) => !wanted || wanted.has(keyOf(partition)))
-      if (moved.length === 0) return []
-      const { error } = await this.#partitions.seek(to, moved)
+      if (moved.length > 0) await this.#partitions.seek(to, moved)
       this.#fetcher.wake()
-      if (error) throw error
       return moved.map(({ topic, partition }) => ({ topic, partition }))
     })
   }
 
   /** Leaves out a partition of which it is not known yet where it begins; `status` says why. */
   async positions(): Promise<QueuePosition[]> {
-    const placed = this.#partitions.all.flatMap(({ topic, partition, position, isPaused }) =>
-      position === undefined ? [] : [{ topic, partition, position, isPaused }],
-    )
-    const ends = await this.#offsets.ends(placed)
-    return placed.map(({ topic, partition, position, isPaused }) => {
-      const end = ends.get(keyOf({ topic, partition }))
-      if (typeof end !== 'bigint') throw end ?? new RelayError('BROKER_UNAVAILABLE', 'no end was told')
-      return {
-        topic,
-        partition,
-        offset: String(position),
-        end: String(end),
-        lag: String(end > position ? end - position : 0n),
-        paused: isPaused || this.#dispatcher.isPaused,
-      }
-    })
+    return (await this.#partitions.positions()).map((position) => ({
+      ...position,
+      paused: position.paused || this.#dispatcher.isPaused,
+    }))
   }
 
   status(): SubscriptionStatus {
@@ -265,15 +247,18 @@ export class KafkaMember implements Subscription {
     this.#partitions.isHeldBack = true
     const rejoined = this.#inTurn(async () => {
       try {
-        await inTime(this.#partitions.idle(), Math.min(rebalanceTimeoutMs / 2, CLOSE_BUDGET_MS))
-        if (this.#standing === 'rebalancing') await this.#partitions.commit()
+        // One that was thrown out has nothing to hand over in good order.
+        if (this.#standing === 'rebalancing') {
+          await inTime(this.#partitions.idle(), Math.min(rebalanceTimeoutMs / 2, CLOSE_BUDGET_MS))
+          await this.#partitions.commit()
+        }
       } catch (error) {
         // What is not committed comes again.
         this.#log.debug('the commit before a rebalance failed', { error: String(error) })
       } finally {
         prepared.abort()
       }
-      await this.#join()
+      if (!this.#stop.signal.aborted) await this.#join()
     })
     await Promise.all([rejoined, this.#beatUntil(prepared.signal)])
     this.#fetcher.wake()
@@ -329,28 +314,13 @@ export class KafkaMember implements Subscription {
   }
 
   async #look(): Promise<void> {
-    const { topics } = this.#source
-    const failure = await this.#topics.require(topics).then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    const others = this.#group.ledTopics.filter((topic) => !topics.includes(topic))
-    if (others.length > 0) await this.#topics.require(others).catch(() => undefined)
-    const hasChanged = (topic: string) => this.#topics.partitions(topic) !== this.#ledCounts.get(topic)
-    if (this.#group.ledTopics.some(hasChanged)) this.#changed('rebalancing')
+    const known = this.#topics.require(this.#source.topics)
+    await Promise.allSettled([known, this.#topics.require(this.#group.ledTopics)])
+    if (this.#group.ledTopics.some((topic) => this.#topics.hasChanged(topic))) this.#changed('rebalancing')
     await this.#inTurn(async () => {
       if (this.#standing === 'member' && !this.#stop.signal.aborted) await this.#partitions.placeAll()
     })
-    if (failure !== undefined) throw failure
-  }
-
-  /** What is known of the topics of all members; of one that is not there, that it has no partitions. */
-  async #lead(topics: readonly string[]): Promise<(topic: string) => number> {
-    await this.#topics
-      .require(topics)
-      .catch((error: unknown) => this.#log.debug('not all topics are known', { error: String(error) }))
-    this.#ledCounts = new Map(topics.map((topic) => [topic, this.#topics.partitions(topic)]))
-    return (topic) => this.#ledCounts.get(topic) ?? 0
+    await known
   }
 
   #changed(standing: Standing): void {

@@ -92,8 +92,8 @@ export class LogOffsets {
     ])
     return new Map(
       places.map((place) => {
-        const start = starts.get(keyOf(place)) ?? unanswered(place)
-        const end = ends.get(keyOf(place)) ?? unanswered(place)
+        const start = starts.get(keyOf(place)) ?? noAnswer(place)
+        const end = ends.get(keyOf(place)) ?? noAnswer(place)
         if (start instanceof RelayError) return [keyOf(place), start]
         if (end instanceof RelayError) return [keyOf(place), end]
         const isThere = offset >= start && offset <= end
@@ -133,7 +133,7 @@ export class LogOffsets {
       topics: byTopic(places, ({ partition }) => ({ partition, timestamp })),
     }
     const { responses } = await link.ask(LIST_OFFSETS, fields, doing)
-    const found: Found = new Map(places.map((place) => [keyOf(place), unanswered(place)]))
+    const found: Found = new Map(places.map((place) => [keyOf(place), noAnswer(place)]))
     for (const { topic, partitions } of responses) {
       for (const { partition, errorCode, offset } of partitions) {
         const what = `${doing} of ${nameOf({ topic, partition })}`
@@ -161,7 +161,7 @@ function leaderless(place: Place): RelayError {
   return new RelayError('BROKER_UNAVAILABLE', `${nameOf(place)} has no leader just now`)
 }
 
-function unanswered(place: Place): RelayError {
+export function noAnswer(place: Place): RelayError {
   return new RelayError('BROKER_UNAVAILABLE', `Kafka's answer leaves out ${nameOf(place)}`)
 }
 

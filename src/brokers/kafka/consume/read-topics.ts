@@ -1,4 +1,5 @@
 import { RelayError } from '../../../core/errors.js'
+import type { Log } from '../../../core/log.js'
 import { judge } from '../errors.js'
 import { errorOfCode, type Metadata } from '../link.js'
 import type { Nodes } from '../nodes.js'
@@ -16,11 +17,15 @@ interface Layout {
 export class ReadTopics {
   readonly #nodes: Nodes
   readonly #settings: KafkaSettings
+  readonly #log: Log
   readonly #layouts = new Map<string, Layout>()
+  /** How many partitions of each topic were shared out. */
+  #shared = new Map<string, number>()
 
-  constructor(nodes: Nodes, settings: KafkaSettings) {
+  constructor(nodes: Nodes, settings: KafkaSettings, log: Log) {
     this.#nodes = nodes
     this.#settings = settings
+    this.#log = log
   }
 
   /** 0: there is no such topic. */
@@ -37,10 +42,26 @@ export class ReadTopics {
     return partition >= (this.#layouts.get(topic)?.newFrom ?? 0)
   }
 
-  /** Looks all of them up. @throws RelayError with the first reason why not everything is known */
+  /** Looks all of them up, if any. @throws RelayError with the first reason why not everything is known */
   async require(topics: readonly string[]): Promise<void> {
+    if (topics.length === 0) return
     const [failure] = await this.#look(topics)
     if (failure) throw failure
+  }
+
+  /** Looks them up for one who shares them out: of a topic that is not there, no partition. */
+  async share(topics: readonly string[]): Promise<(topic: string) => number> {
+    await this.require(topics).catch((error: unknown) =>
+      this.#log.debug('not all topics are known that are shared out', { error: String(error) }),
+    )
+    const shared = new Map(topics.map((topic) => [topic, this.partitions(topic)]))
+    this.#shared = shared
+    return (topic) => shared.get(topic) ?? 0
+  }
+
+  /** Whether it has other partitions than were shared out. */
+  hasChanged(topic: string): boolean {
+    return this.partitions(topic) !== this.#shared.get(topic)
   }
 
   async #look(topics: readonly string[]): Promise<RelayError[]> {
