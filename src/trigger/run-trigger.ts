@@ -120,8 +120,9 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
     act: () => Promise<TriggerOutcome>,
   ): Promise<TriggerOutcome> {
     const entry = entryOf(consumption.trigger, consumption.message)
-    await ledger.open(entry)
+    // Before it is told: Postgres may note what it gives no answer to, and nothing is begun yet.
     consumption.isOpen = true
+    await ledger.open(entry)
     try {
       return await act()
     } catch (error) {

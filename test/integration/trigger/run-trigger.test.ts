@@ -11,6 +11,7 @@ import { registryOf } from '../../../src/brokers/registry.js'
 import { readConfig } from '../../../src/core/config.js'
 import { type ErrorCode, RelayError } from '../../../src/core/errors.js'
 import { silentLog } from '../../../src/core/log.js'
+import type { Database } from '../../../src/db/database.js'
 import type { InstanceStart, MessageCorrelation } from '../../../src/engine/engine.js'
 import { createTriggerHandler } from '../../../src/trigger/run-trigger.js'
 import type { Trigger, TriggerSettings } from '../../../src/trigger/trigger.js'
@@ -220,6 +221,19 @@ describe('a message that waits for the process it starts', () => {
     assert.equal(engine.started.length, 0)
   })
 
+  it('is started when Postgres has noted that without an answer', async (t) => {
+    const { handle, database } = await base(t)
+    let isAnswered = false
+    const query: Database['query'] = async (text, values, name) => {
+      const rows = await database.query<never>(text, values, name)
+      if (name !== 'trigger-ledger-open' || isAnswered) return rows
+      isAnswered = true
+      throw new RelayError('DATABASE_AWAY', 'as the test wants it')
+    }
+    const outcome = await handle(COMPLETED, MESSAGE, { database: { ...database, query } })
+    assert.equal(outcome.kind, 'started')
+  })
+
   it('is started once the engine is back, without a doubt', async (t) => {
     const { handle, engine } = await base(t)
     engine.isAway = true
@@ -360,9 +374,9 @@ async function base(t: TestContext) {
   await directory.reload()
   const engine = new TestEngine()
   const id = randomUUID()
-  const handlerOn = (given: Pick<TestEngine, 'start' | 'correlate' | 'check'>) =>
+  const handlerOn = (given: Pick<TestEngine, 'start' | 'correlate' | 'check'>, db: Database = database) =>
     createTriggerHandler({
-      ...{ engine: given, directory, registry, connections, database },
+      ...{ engine: given, directory, registry, connections, database: db },
       ...{ capture: createCapture(readConfig({})), fileLog: { write: () => undefined } },
       ...{ stats: new TriggerStats(), unansweredShare: 10, worker: 'test', log: silentLog },
     })
@@ -382,14 +396,20 @@ async function base(t: TestContext) {
       message = MESSAGE,
       {
         engine: another,
+        database: db,
         signal = new AbortController().signal,
         onHold,
       }: {
         engine?: Pick<TestEngine, 'start' | 'correlate' | 'check'>
+        database?: Database
         signal?: AbortSignal
         onHold?: (error: RelayError) => () => void
       } = {},
-    ) => (another ? handlerOn(another) : handler).handle(triggerWith(settings), message, { signal, onHold }),
+    ) =>
+      (another || db ? handlerOn(another ?? engine, db) : handler).handle(triggerWith(settings), message, {
+        signal,
+        onHold,
+      }),
     replay: (settings: Partial<TriggerSettings>, also: () => Promise<void> = async () => undefined) =>
       handler.replay(triggerWith(settings), MESSAGE, also),
     audit: () => database.query<AuditColumns>('SELECT * FROM sys_audit_log ORDER BY at, id'),
