@@ -98,8 +98,8 @@ export function deadLetterMessage(
     stage,
     'class.name': trigger.action.kind,
     'exception.class.name': error.code,
-    // Line breaks would make a property of RocketMQ unreadable.
-    'exception.message': error.message.slice(0, MAX_HEADER_TEXT).replaceAll(/\s+/g, ' '),
+    // A property of RocketMQ holds no line breaks and the like.
+    'exception.message': error.message.slice(0, MAX_HEADER_TEXT).replaceAll(/[\p{Cc}\s]+/gu, ' '),
   }
   const headers = Object.fromEntries(
     Object.entries(reasons).map(([name, text]) => [`__connect.errors.${name}`, text]),
