@@ -9,14 +9,28 @@ const NO_VALUES = header(0, false)
  */
 export function textArray(values: readonly (string | null)[]): Buffer {
   if (values.length === 0) return NO_VALUES
+  // A column often says the same in all rows of a moment: what follows its like is a copy of it.
+  let before: string | null | undefined
+  let elementBytes = 0
   let bytes = HEADER_BYTES
-  for (const value of values) bytes += 4 + (value === null ? 0 : Buffer.byteLength(value))
+  for (const value of values) {
+    if (value !== before) elementBytes = 4 + (value === null ? 0 : Buffer.byteLength(value))
+    bytes += elementBytes
+    before = value
+  }
   const array = header(values.length, values.includes(null), bytes)
+  before = undefined
   let at = HEADER_BYTES
   for (const value of values) {
-    const length = value === null ? -1 : array.write(value, at + 4)
-    array.writeInt32BE(length, at)
-    at += 4 + Math.max(0, length)
+    if (value === before) {
+      array.copyWithin(at, at - elementBytes, at)
+    } else {
+      const length = value === null ? -1 : array.write(value, at + 4)
+      array.writeInt32BE(length, at)
+      elementBytes = 4 + Math.max(0, length)
+    }
+    at += elementBytes
+    before = value
   }
   return array
 }

@@ -25,6 +25,18 @@ test('null stays null among texts', async (t) => {
   assert.deepEqual(rows, [{ text: 'a' }, { text: null }, { text: 'b' }])
 })
 
+test('texts that follow their like are there as often as they were given', async (t) => {
+  const database = await emptyDatabase(t)
+  const texts = ['job', 'job', 'job', '', '', null, null, 'später', 'später', 'job']
+
+  const rows = await database.query('SELECT * FROM unnest($1::text[]) AS given(text)', [textArray(texts)])
+
+  assert.deepEqual(
+    rows,
+    texts.map((text) => ({ text })),
+  )
+})
+
 test('a list without texts is an empty array', async (t) => {
   const database = await emptyDatabase(t)
 
