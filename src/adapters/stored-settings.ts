@@ -32,7 +32,8 @@ export function resolveSettings(
  * Settings as they are stored: the strings at `secretPaths` sealed. A text that only refers to a variable is no
  * secret and stays readable.
  * @param earlier settings stored for the same owner, whose sealed texts are taken over as they are.
- * @throws RelayError SETTINGS_INVALID for other text that looks sealed; it could not be told apart later.
+ * @throws RelayError SETTINGS_INVALID for other text that looks sealed, which could not be told apart later, and for a
+ * secret that is no text
  */
 export function sealSettings(
   settings: Record<string, unknown>,
@@ -41,14 +42,17 @@ export function sealSettings(
   secrets: Secrets,
   earlier: Record<string, unknown> = {},
 ): Record<string, unknown> {
-  const sealed = new Map<string, string>()
-  mapSettings(earlier, (text, path) => {
-    if (isSealed(text)) sealed.set(path, text)
-    return text
-  })
+  for (const path of otherLeaves(settings)) {
+    if (!isSecretPath(path, secretPaths)) continue
+    throw new RelayError(
+      'SETTINGS_INVALID',
+      `setting ${path} is no text: a secret must be one, so put it in quotes`,
+    )
+  }
+  const before = textsIn(earlier)
   return mapSettings(settings, (text, path) => {
     if (isSecretPath(path, secretPaths)) {
-      if (isReference(text) || sealed.get(path) === text) return text
+      if (isReference(text) || (isSealed(text) && before.get(path) === text)) return text
       return secrets.seal(text, purposeOf(owner, path))
     }
     if (isSealed(text))
@@ -57,6 +61,36 @@ export function sealSettings(
         `setting ${path} starts like a sealed secret: change its beginning`,
       )
     return text
+  })
+}
+
+/**
+ * Settings that replace stored ones, with the sealed text of each secret that stays as it is: because it is given again,
+ * or because `SECRET` stands in its place.
+ * @param stored settings of the same owner; none: it is new.
+ * @throws RelayError SETTINGS_INVALID for `SECRET` where there is none to keep; MASTER_KEY_MISSING
+ */
+export function withKeptSecrets(
+  settings: Record<string, unknown>,
+  stored: Record<string, unknown>,
+  secretPaths: ReadonlySet<string>,
+  owner: Pick<SettingsOwner, 'kind' | 'id'>,
+  secrets: Secrets,
+): Record<string, unknown> {
+  const kept = textsIn(stored)
+  return mapSettings(settings, (text, path) => {
+    if (!isSecretPath(path, secretPaths) || isReference(text)) return text
+    const before = kept.get(path)
+    if (text === SECRET) {
+      if (before !== undefined) return before
+      throw new RelayError(
+        'SETTINGS_INVALID',
+        `${path} is ${SECRET}, which keeps the secret there is, and there is none: give it, best as @env(NAME) of a secret variable`,
+      )
+    }
+    const isSame =
+      before !== undefined && isSealed(before) && secrets.open(before, purposeOf(owner, path)) === text
+    return isSame ? before : text
   })
 }
 
@@ -136,6 +170,22 @@ function opened(text: string, purpose: string, secrets: Secrets): string {
 
 function purposeOf({ kind, id }: Pick<SettingsOwner, 'kind' | 'id'>, path: string): string {
   return `${kind}:${id}:${path}`
+}
+
+/** Paths of numbers and switches. */
+function otherLeaves(value: unknown, path = ''): string[] {
+  if (value === null || typeof value !== 'object') return typeof value === 'string' ? [] : [path]
+  return Object.entries(value).flatMap(([name, inner]) => otherLeaves(inner, path ? `${path}.${name}` : name))
+}
+
+/** By their paths. */
+function textsIn(settings: Record<string, unknown>): Map<string, string> {
+  const texts = new Map<string, string>()
+  mapSettings(settings, (text, path) => {
+    texts.set(path, text)
+    return text
+  })
+  return texts
 }
 
 function mapSettings(

@@ -123,6 +123,13 @@ describe('secrets', () => {
     assert.ok(rows.includes('sealed:v1:') && rows.includes('me'))
   })
 
+  it('are refused when they are no text, which alone is sealed', async (t) => {
+    const { store } = await storeOn(t)
+    const settings = { auth: { password: 123456 } }
+    const refused = store.createAdapter({ name: 'a', kind: 'memory', address: 'a:1', settings })
+    await assert.rejects(refused, { code: 'SETTINGS_INVALID', message: /auth\.password is no text/ })
+  })
+
   it('stay sealed in what the store returns', async (t) => {
     const { store } = await storeOn(t)
     await store.setVariable({ name: 'SECRET', value: PASSWORD, secret: true, description: '' })
