@@ -143,6 +143,11 @@ export const ERRORS = {
     meaning:
       'the receiver of notices could not be reached, did not answer in time, or cannot take one just now',
   },
+  MODULE_INVALID: {
+    outcome: 'rejected',
+    meaning: 'files given to `bpmn-relay apply` declare something wrong; the message lists each place',
+  },
+  APPLY_UNDER_WAY: { outcome: 'failed', meaning: 'another `bpmn-relay apply` is at work on this database' },
   NOT_FOUND: { outcome: 'rejected', meaning: 'there is nothing under this id or name' },
   GROUP_ACTIVE: {
     outcome: 'rejected',
