@@ -47,11 +47,8 @@ const AWS_PAAS_ADAPTER: string[][] = [
   ],
   ['记录返回结果到文件日志 (log results)', '`--log-results`', 'off unless turned on, as theirs'],
   ['SLA服务质量监控 (SLA monitoring)', '`--no-sla`', 'on unless turned off: calls, errors and durations'],
-  [
-    '应用信息 (application), 受管 (managed)',
-    'none yet',
-    'kept for each adapter, without a command that changes it',
-  ],
+  ['受管 (managed)', '`bpmn-relay apply`', 'says that a file keeps the adapter: [modules](modules.md)'],
+  ['应用信息 (application)', 'none yet', 'kept for each adapter, without a command that changes it'],
   ['DevOps (developers, maintainers)', 'none yet', 'likewise'],
 ]
 

@@ -5,12 +5,14 @@ import { packageRoot } from '../core/package-root.js'
 import { addAclCommands } from './acl.js'
 import { addAdapterCommands } from './adapter.js'
 import { addAlertCommands } from './alert.js'
+import { addApplyCommand } from './apply.js'
 import { addAuditCommands } from './audit.js'
 import { addClusterCommands } from './cluster.js'
 import { addConsumeCommand } from './consume.js'
 import { addDeadLetterCommands } from './dead-letter.js'
 import { addDemoCommand } from './demo.js'
 import { addEnvCommands } from './env.js'
+import { addExportCommand } from './export.js'
 import { addGroupCommands } from './group.js'
 import { addMessageCommands } from './message.js'
 import { addMigrateCommand } from './migrate.js'
@@ -52,6 +54,8 @@ Examples:
   addMigrateCommand(program)
   addAdapterCommands(program)
   addEnvCommands(program)
+  addApplyCommand(program)
+  addExportCommand(program)
   addAuditCommands(program)
   addTraceCommand(program)
   addSlaCommands(program)

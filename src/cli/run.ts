@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 import { RelayError } from '../core/errors.js'
+import { Ended } from './ended.js'
 import { createProgram } from './program.js'
 import { Interrupted } from './signals.js'
 
@@ -14,7 +15,7 @@ export async function runCli(args: string[]): Promise<number> {
     return OK
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? OK : WRONG_USAGE
-    if (error instanceof Interrupted) return error.exitCode
+    if (error instanceof Interrupted || error instanceof Ended) return error.exitCode
     console.error(describe(error))
     return FAILED
   }
