@@ -149,6 +149,8 @@ export async function startService(
       stats,
       connections,
       worker: () => worker,
+      triggerStats,
+      triggers: () => triggers,
       maxInFlight: config.maxInFlight,
       recordsWaiting: () => recorder.waiting,
       jobsOnHold: () => holds.held,

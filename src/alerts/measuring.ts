@@ -6,6 +6,8 @@ import type { Session } from '../db/session.js'
 import { addSums, type CounterSums, measuresOf } from '../sla/measures.js'
 import { sumsByAdapter } from '../sla/sla-queries.js'
 import { type KeptResolutions, piecesOf } from '../sla/time-pieces.js'
+import { TRIGGER_STATES } from '../trigger/trigger.js'
+import { TriggerStatus } from '../trigger/trigger-status.js'
 import { isFresh, type Measured, metricOf, type WorkerState } from './metrics.js'
 import type { PolicySettings } from './policy.js'
 import type { Subject } from './wording.js'
@@ -20,6 +22,15 @@ const KnownAdapter = Type.Object({
 })
 type KnownAdapter = Static<typeof KnownAdapter>
 
+const KnownTrigger = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  adapterId: Type.String(),
+  state: Type.Enum([...TRIGGER_STATES]),
+  deadLetters: Type.Integer(),
+})
+type KnownTrigger = Static<typeof KnownTrigger>
+
 const StateRow = Type.Object({
   worker: Type.String(),
   silentMs: Type.Number(),
@@ -29,6 +40,7 @@ const StateRow = Type.Object({
     Type.String(),
     Type.Union(CIRCUIT_POSITIONS.map((position) => Type.Literal(position))),
   ),
+  triggers: Type.Record(Type.String(), TriggerStatus),
 })
 
 /** Everything policies are held against, as of one moment. */
@@ -37,6 +49,7 @@ export interface Observed {
   /** Those in service. */
   adapters: KnownAdapter[]
   workers: WorkerState[]
+  triggers: KnownTrigger[]
   /** False when heartbeats may be missing for want of Postgres, not of workers. */
   heartbeatsCount: boolean
   /** Counters by adapter, for each kind of window that policies look through. */
@@ -59,10 +72,13 @@ export async function observe(
   )
   const workers = await session.query(
     `SELECT worker, extract(epoch FROM $1::timestamptz - seen_at)::double precision * 1000 AS "silentMs",
-       records_waiting AS "recordsWaiting", poll_age_ms AS "pollAgeMs", circuits
+       records_waiting AS "recordsWaiting", poll_age_ms AS "pollAgeMs", circuits, triggers
      FROM worker_state ORDER BY worker`,
     [now.toISOString()],
   )
+  const triggers = policies.some(({ metric }) => metricOf(metric).of === 'trigger')
+    ? await session.query(TRIGGERS)
+    : []
   const counters: Observed['counters'] = new Map()
   for (const policy of policies) {
     const window = windowOf(policy)
@@ -76,10 +92,19 @@ export async function observe(
     now,
     adapters: adapters.map((row) => Value.Parse(KnownAdapter, row)),
     workers: workers.map((row) => Value.Parse(StateRow, row)),
+    triggers: triggers.map((row) => Value.Parse(KnownTrigger, row)),
     heartbeatsCount,
     counters,
   }
 }
+
+/** Of adapters in service. */
+const TRIGGERS = `
+  SELECT trigger.id, trigger.name, adapter_id AS "adapterId", state,
+    (SELECT count(*)::int FROM dead_letter AS letter
+     WHERE letter.trigger_id = trigger.id AND letter.state = 'waiting') AS "deadLetters"
+  FROM trigger JOIN adapter ON adapter.id = trigger.adapter_id AND adapter.enabled
+  ORDER BY trigger.name`
 
 /** What tells apart the counters that policies need; null: none. */
 function windowOf({ metric, windowMinutes, operation, processId }: PolicySettings): string | null {
@@ -117,6 +142,21 @@ export function measure(policy: PolicySettings, observed: Observed): Measurement
         subject: subjectOf(adapter),
         measured: known ? metric.read(openAt(adapter)) : 'unknown',
       }))
+    }
+    case 'trigger': {
+      const fresh = heartbeatsCount ? workers.filter(isFresh) : []
+      const adapters = new Map(adaptersOf(policy, observed).map((adapter) => [adapter.id, adapter]))
+      return observed.triggers.flatMap((trigger) => {
+        const adapter = adapters.get(trigger.adapterId)
+        if (!adapter) return []
+        const told = fresh.flatMap(({ silentMs, triggers }) => {
+          const status = triggers[trigger.id]
+          return status ? [{ ...status, silentMs }] : []
+        })
+        const label = `trigger "${trigger.name}"`
+        const subject = { key: trigger.id, adapterId: adapter.id, adapterName: adapter.name, label }
+        return [{ subject, measured: metric.read({ ...trigger, workers: told }) }]
+      })
     }
     case 'worker':
       return workers.map((state) => ({

@@ -1,5 +1,7 @@
 import type { CircuitPosition } from '../brokers/circuit.js'
 import type { Measures } from '../sla/measures.js'
+import type { TriggerState } from '../trigger/trigger.js'
+import type { TriggerStatus } from '../trigger/trigger-status.js'
 
 /**
  * What a metric says of one subject. `none`: there is nothing to measure, as of an adapter without calls, which counts as
@@ -17,6 +19,17 @@ export interface WorkerState {
   pollAgeMs: number | null
   /** Of the adapters it has connected to, by name. */
   circuits: Record<string, CircuitPosition>
+  /** By id. */
+  triggers: Record<string, TriggerStatus>
+}
+
+/** A trigger, as the workers that live tell of it. */
+export interface ObservedTrigger {
+  state: TriggerState
+  /** Of each live worker that has it. */
+  workers: (TriggerStatus & { silentMs: number })[]
+  /** That wait. */
+  deadLetters: number
 }
 
 /** A heartbeat older than this tells nothing of how its worker is now. */
@@ -35,13 +48,14 @@ interface About {
 }
 
 /**
- * What policies may be about: the calls of an adapter within a window; the circuit of an adapter; each worker; all
- * workers together.
+ * What policies may be about: the calls of an adapter within a window; the circuit of an adapter; each trigger; each
+ * worker; all workers together.
  */
 export type Metric = About &
   (
     | { of: 'calls'; read: (measures: Measures) => Measured }
     | { of: 'circuits'; read: (openAt: number) => Measured }
+    | { of: 'trigger'; read: (trigger: ObservedTrigger) => Measured }
     | { of: 'worker'; read: (state: WorkerState) => Measured }
     | { of: 'workers'; read: (states: readonly WorkerState[]) => Measured }
   )
@@ -50,6 +64,7 @@ export type Metric = About &
 export const SCOPES: Record<Metric['of'], string> = {
   calls: 'each adapter in a window, or --total',
   circuits: 'each adapter now, or --total',
+  trigger: 'each trigger now',
   worker: 'each worker now',
   workers: 'all workers now',
 }
@@ -64,6 +79,14 @@ export const METRICS = {
   p95: perCall('95 % duration', 'ms', '95 % of the calls take no longer', ({ p95Ms }) => p95Ms),
   p99: perCall('99 % duration', 'ms', '99 % of the calls take no longer', ({ p99Ms }) => p99Ms),
   circuit_open: circuits('Open circuits', 'workers that find its broker out of reach', (openAt) => openAt),
+  trigger_lag: trigger('Lag', 'count', 'messages not consumed yet', lag),
+  trigger_silence: trigger(
+    'Silence of the broker',
+    's',
+    'since it last answered a request for messages',
+    silence,
+  ),
+  dead_letters: trigger('Dead letters', 'count', 'dead letters that wait', ({ deadLetters }) => deadLetters),
   spool_depth: worker('Waiting records', 'count', 'records waiting for Postgres', (of) => of.recordsWaiting),
   poll_age: worker('Age of the last poll', 's', 'since the engine last answered a poll', pollAge),
   worker_silence: worker('Silence', 's', 'since its last heartbeat', ({ silentMs }) => silentMs / 1000),
@@ -99,6 +122,32 @@ function perCall(label: string, unit: Unit, text: string, read: (measures: Measu
 
 function circuits(label: string, text: string, read: (openAt: number) => Measured): Metric {
   return { of: 'circuits', label, unit: 'count', text, read }
+}
+
+function trigger(
+  label: string,
+  unit: Unit,
+  text: string,
+  read: (trigger: ObservedTrigger) => Measured,
+): Metric {
+  return { of: 'trigger', label, unit, text, read }
+}
+
+/** Of all partitions that somebody holds. */
+function lag({ state, workers }: ObservedTrigger): Measured {
+  if (state === 'stopped') return 'none'
+  const behind = workers.flatMap(({ lag }) => Object.values(lag))
+  return behind.length === 0 ? 'unknown' : behind.reduce((sum, count) => sum + count, 0)
+}
+
+/** Of the worker that the broker has answered last. */
+function silence({ state, workers }: ObservedTrigger): Measured {
+  if (state !== 'running') return 'none'
+  if (workers.length === 0) return 'unknown'
+  const ages = workers.flatMap(({ pollAgeMs, silentMs }) =>
+    pollAgeMs === null ? [] : [pollAgeMs + silentMs],
+  )
+  return ages.length === 0 ? 'none' : Math.min(...ages) / 1000
 }
 
 function worker(label: string, unit: Unit, text: string, read: (state: WorkerState) => Measured): Metric {

@@ -157,7 +157,8 @@ function checkScope({
   inTotal,
 }: PolicySettings): void {
   const { of } = metricOf(metric)
-  const ofAdapters = of === 'calls' || of === 'circuits'
+  if (inTotal && of === 'trigger') throw invalid(`${metric} is about each trigger: it takes no total`)
+  const ofAdapters = of === 'calls' || of === 'circuits' || of === 'trigger'
   if (!ofAdapters && (adapterIds.length > 0 || adapterKind !== null || inTotal)) {
     throw invalid(`${metric} is about workers: it takes no adapter, kind or total`)
   }

@@ -56,6 +56,22 @@ export const PRESETS: readonly PolicySettings[] = [
     ...{ metric: 'poll_age', operator: 'above', threshold: 60, severity: 'critical' },
   }),
   preset({
+    name: 'dead-letters',
+    description: 'A trigger has given up messages: somebody must look at them.',
+    ...{ metric: 'dead_letters', operator: 'above', threshold: 0, severity: 'warning' },
+  }),
+  preset({
+    name: 'trigger-behind',
+    description: 'A trigger has more than ten thousand messages to catch up with, for five minutes.',
+    ...{ metric: 'trigger_lag', operator: 'above', threshold: 10_000, recoveryThreshold: 1000 },
+    ...{ forSeconds: 300, severity: 'warning' },
+  }),
+  preset({
+    name: 'trigger-silent',
+    description: 'A trigger gets no answer from its broker, or cannot join its group.',
+    ...{ metric: 'trigger_silence', operator: 'above', threshold: 120, severity: 'critical' },
+  }),
+  preset({
     name: 'records-pile-up',
     description: 'A worker cannot write its records to Postgres as fast as they come.',
     ...{ metric: 'spool_depth', operator: 'above', threshold: 10_000, recoveryThreshold: 1000 },

@@ -208,6 +208,18 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     default: 30,
     text: 'Days a publish is remembered whose job was never settled. Within them a redelivery is not sent again.',
   }),
+  triggerLedgerRetentionDays: take({
+    env: 'BPMN_RELAY_TRIGGER_LEDGER_RETENTION_DAYS',
+    read: integer(1, 3650),
+    default: 7,
+    text: 'Days a message is remembered that a trigger has handled. Within them a redelivery is not handled again: keep them at least as long as brokers keep messages that are redelivered.',
+  }),
+  deadLetterRetentionDays: take({
+    env: 'BPMN_RELAY_DEAD_LETTER_RETENTION_DAYS',
+    read: integer(1, 3650),
+    default: 30,
+    text: 'Days a dead letter is kept after it was replayed or discarded. Those that wait are kept.',
+  }),
   slaMinuteRetentionDays: take({
     env: 'BPMN_RELAY_SLA_MINUTE_RETENTION_DAYS',
     read: integer(1, 3650),

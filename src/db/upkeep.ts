@@ -15,16 +15,19 @@ export interface UpkeepOptions {
   database: Database
   jobTimeoutMs: number
   ledgerRetentionDays: number
+  triggerLedgerRetentionDays: number
+  deadLetterRetentionDays: number
   log: Log
 }
 
-/** Makes partitions ahead and forgets old ledger rows, once a minute, by one worker at a time. */
-export function startUpkeep({ database, jobTimeoutMs, ledgerRetentionDays, log }: UpkeepOptions): Repeating {
+/** Makes partitions ahead and forgets what is old, once a minute, by one worker at a time. */
+export function startUpkeep({ database, jobTimeoutMs, log, ...retention }: UpkeepOptions): Repeating {
   return repeating(
     EVERY_MS,
     async () => {
       await ensureAuditPartitions(database)
-      await sweepLedger(database, { jobTimeoutMs, ledgerRetentionDays })
+      await sweepLedger(database, { jobTimeoutMs, ledgerRetentionDays: retention.ledgerRetentionDays })
+      await sweepTriggers(database, retention)
     },
     (error) => log.warn('upkeep failed', { reason: messageOf(error) }),
   )
@@ -40,7 +43,7 @@ export async function sweepLedger(
 ): Promise<number> {
   const memoryMs = Math.max(SHORTEST_MEMORY_MS, 2 * options.jobTimeoutMs)
   const settled = await sweepSettled(database, memoryMs)
-  return settled + (await sweepUnsettled(database, options.ledgerRetentionDays))
+  return settled + (await sweep(database, 'publish_ledger', 'at', options.ledgerRetentionDays))
 }
 
 async function sweepSettled(database: Pick<Database, 'query'>, memoryMs: number): Promise<number> {
@@ -69,13 +72,32 @@ async function sweepSettled(database: Pick<Database, 'query'>, memoryMs: number)
   }
 }
 
-async function sweepUnsettled(database: Pick<Database, 'query'>, retentionDays: number): Promise<number> {
+/**
+ * Forgets messages that triggers handled long ago, and dead letters that are resolved since long.
+ * @returns rows removed
+ */
+export async function sweepTriggers(
+  database: Pick<Database, 'query'>,
+  options: { triggerLedgerRetentionDays: number; deadLetterRetentionDays: number },
+): Promise<number> {
+  const handled = await sweep(database, 'trigger_ledger', 'at', options.triggerLedgerRetentionDays)
+  // Letters that wait have no such time.
+  return handled + (await sweep(database, 'dead_letter', 'resolved_at', options.deadLetterRetentionDays))
+}
+
+/** Removes the rows of a table that are older than so many days by their column. */
+async function sweep(
+  database: Pick<Database, 'query'>,
+  table: 'publish_ledger' | 'trigger_ledger' | 'dead_letter',
+  column: 'at' | 'resolved_at',
+  retentionDays: number,
+): Promise<number> {
   let removed = 0
   for (;;) {
     const rows = await database.query(
-      `DELETE FROM publish_ledger WHERE ctid = ANY(ARRAY(
-         SELECT ctid FROM publish_ledger
-         WHERE pg_try_advisory_xact_lock($1) AND at < now() - $2::int * interval '1 day'
+      `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
+         SELECT ctid FROM ${table}
+         WHERE pg_try_advisory_xact_lock($1) AND ${column} < now() - $2::int * interval '1 day'
          LIMIT ${SWEEP_ROWS}))
        RETURNING 1`,
       [UPKEEP_LOCK, retentionDays],

@@ -1,4 +1,5 @@
 import { Histogram, type HistogramConfiguration } from 'prom-client'
+import { upperBoundMs } from '../sla/histogram.js'
 
 export interface GivenValues {
   labels: Record<string, string>
@@ -6,6 +7,29 @@ export interface GivenValues {
   buckets: { le: number; count: number }[]
   count: number
   sum: number
+}
+
+/** Every other bucket of ours: powers of two from 0.25 ms to 33 s. */
+const DURATION_BUCKETS = Array.from({ length: 18 }, (_, i) => 2 * i)
+
+/** Durations as they are counted here, in seconds. */
+export function durationsOf(
+  labels: Record<string, string>,
+  { histogram, durationSumMs }: { histogram: readonly number[]; durationSumMs: number },
+): GivenValues {
+  return {
+    labels,
+    buckets: DURATION_BUCKETS.map((bucket) => ({
+      le: upperBoundMs(bucket) / 1000,
+      count: sumOf(histogram.slice(0, bucket + 1)),
+    })),
+    count: sumOf(histogram),
+    sum: durationSumMs / 1000,
+  }
+}
+
+export function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 /**

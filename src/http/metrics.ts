@@ -4,14 +4,11 @@ import type { SpoolState } from '../audit/spool/spool.js'
 import { CIRCUIT_POSITIONS } from '../brokers/circuit.js'
 import type { Connections } from '../brokers/connections.js'
 import type { JobWorker } from '../engine/engine.js'
-import { upperBoundMs } from '../sla/histogram.js'
 import type { WorkerStats } from '../sla/worker-stats.js'
-import { GivenHistogram } from './given-histogram.js'
+import { durationsOf, GivenHistogram, sumOf } from './given-histogram.js'
+import { addTriggerMetrics, type TriggerMetricsSource } from './trigger-metrics.js'
 
-/** Every other bucket of ours: powers of two from 0.25 ms to 33 s. */
-const DURATION_BUCKETS = Array.from({ length: 18 }, (_, i) => 2 * i)
-
-export interface MetricsSource {
+export interface MetricsSource extends TriggerMetricsSource {
   stats: WorkerStats
   connections: Pick<Connections, 'circuits' | 'loads'>
   /** Undefined before it was started, and once it stops. */
@@ -64,15 +61,7 @@ export function createMetrics(source: MetricsSource): Registry {
         labelNames: ['adapter', 'operation'],
       },
       () =>
-        stats.calls().map(({ adapter, operation, histogram, durationSumMs }) => ({
-          labels: { adapter, operation },
-          buckets: DURATION_BUCKETS.map((bucket) => ({
-            le: upperBoundMs(bucket) / 1000,
-            count: sumOf(histogram.slice(0, bucket + 1)),
-          })),
-          count: sumOf(histogram),
-          sum: durationSumMs / 1000,
-        })),
+        stats.calls().map((line) => durationsOf({ adapter: line.adapter, operation: line.operation }, line)),
     ),
   )
   new Counter({
@@ -184,9 +173,6 @@ export function createMetrics(source: MetricsSource): Registry {
     'Time since any worker has evaluated the alert policies; 0 without a policy.',
     () => (source.alerting()?.evaluationAgeMs() ?? 0) / 1000,
   )
+  addTriggerMetrics(registry, source)
   return registry
-}
-
-function sumOf(counts: readonly number[]): number {
-  return counts.reduce((sum, count) => sum + count, 0)
 }

@@ -62,6 +62,8 @@ export class TriggerMember {
   /** What messages in hand wait for; each as often as messages do. */
   readonly #holds: RelayError[] = []
   #failures = 0
+  /** `performance.now()` since which it has been trying to be where it is wanted. */
+  #triedSince = performance.now()
   #warned: string | undefined
 
   constructor(trigger: Trigger, context: MemberContext) {
@@ -81,17 +83,22 @@ export class TriggerMember {
 
   status(): TriggerStatus {
     const joined = this.#joined
-    if (!joined)
-      return { ...this.#idle, topics: [], handling: this.#background.size, pollAgeMs: null, ...NONE }
+    if (!joined) {
+      const { state, reason } = this.#idle
+      const pollAgeMs = state === 'failing' ? performance.now() - this.#triedSince : null
+      return { state, reason, topics: [], handling: this.#background.size, pollAgeMs, ...NONE }
+    }
     const { error, lastPollAt, handling } = joined.subscription.status()
     const hold = this.#holds.find(stopsConsumption)
     const isPaused = this.#trigger.state === 'paused'
+    const askedMs = performance.now() - this.#triedSince
+    const pollAgeMs = lastPollAt === undefined ? askedMs : Math.max(0, Date.now() - lastPollAt)
     return {
       state: isPaused ? 'paused' : hold ? 'held' : 'consuming',
       reason: (hold ?? error ?? this.#holds[0])?.message ?? null,
       topics: [...joined.topics],
       handling: handling + this.#background.size,
-      pollAgeMs: lastPollAt === undefined ? null : Math.max(0, Date.now() - lastPollAt),
+      pollAgeMs: joined.isPaused ? null : pollAgeMs,
       ...this.#lag,
     }
   }
@@ -178,6 +185,7 @@ export class TriggerMember {
   async #wait(reason: string): Promise<void> {
     await this.#leave()
     this.#idle = { state: 'waiting', reason }
+    this.#triedSince = performance.now()
   }
 
   async #leave(): Promise<void> {
@@ -185,6 +193,7 @@ export class TriggerMember {
     if (!joined) return
     this.#joined = undefined
     this.#lag = NONE
+    this.#triedSince = performance.now()
     joined.leaving.abort()
     await joined.subscription.close()
   }

@@ -14,6 +14,8 @@ const MEASURE_EVERY_MS = 10_000
 export interface TriggerWorker {
   /** Of all triggers that are not stopped, by id. */
   status(): ReadonlyMap<string, NamedStatus>
+  /** Those that wait, of the whole deployment: by the name of their trigger. */
+  deadLetters(): ReadonlyMap<string, number>
   /** Leaves all groups, and waits for the messages in hand, 10 s at most. Never rejects. */
   close(): Promise<void>
 }
@@ -42,6 +44,7 @@ export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
   }
   const members = new Map<string, { name: string; member: TriggerMember }>()
   const leaving = new Set<Promise<void>>()
+  let waitingLetters: ReadonlyMap<string, number> = new Map()
   let isClosed = false
   let loading: Promise<void> | undefined
   let loadAgain = false
@@ -87,12 +90,14 @@ export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
     MEASURE_EVERY_MS,
     async () => {
       await Promise.allSettled([...members.values()].map(({ member }) => member.measure()))
+      waitingLetters = await lettersWaiting(database)
     },
     () => undefined,
   )
 
   return {
     status: () => new Map([...members].map(([id, { name, member }]) => [id, { name, ...member.status() }])),
+    deadLetters: () => waitingLetters,
     async close() {
       isClosed = true
       await measuring.stop()
@@ -101,4 +106,11 @@ export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
       await handler.close()
     },
   }
+}
+
+async function lettersWaiting(database: Pick<Database, 'query'>): Promise<Map<string, number>> {
+  const rows = await database.query<{ trigger: string; letters: number }>(
+    `SELECT trigger_name AS trigger, count(*)::int AS letters FROM dead_letter WHERE state = 'waiting' GROUP BY 1`,
+  )
+  return new Map(rows.map(({ trigger, letters }) => [trigger, letters]))
 }

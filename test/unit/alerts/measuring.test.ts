@@ -5,6 +5,7 @@ import type { WorkerState } from '../../../src/alerts/metrics.js'
 import { POLICY_DEFAULTS, type PolicySettings } from '../../../src/alerts/policy.js'
 import { NO_ADAPTER } from '../../../src/sla/counters.js'
 import { emptyHistogram } from '../../../src/sla/histogram.js'
+import type { TriggerStatus } from '../../../src/trigger/trigger-status.js'
 
 const NOW = new Date('2026-01-31T08:00:00Z')
 const LONG_AGO = new Date('2025-01-01T00:00:00Z')
@@ -16,6 +17,7 @@ const sums = (calls: number, errors: number, held = 0) => ({
 
 const worker = (name: string, given: Partial<WorkerState> = {}): WorkerState => ({
   ...{ worker: name, silentMs: 1000, recordsWaiting: 0, pollAgeMs: 500, circuits: {} },
+  triggers: {},
   ...given,
 })
 
@@ -37,6 +39,7 @@ function measured(
     now: NOW,
     adapters: [adapter('a'), adapter('b', 'rocketmq')],
     workers: [],
+    triggers: [],
     heartbeatsCount: true,
     counters: new Map([
       [JSON.stringify([windowMinutes, operation, processId]), new Map(Object.entries(counters))],
@@ -154,5 +157,64 @@ describe('what is measured of workers', () => {
         measured({ ...now, metric }, { workers, heartbeatsCount: false }).map(([, value]) => value),
         ['unknown'],
       )
+  })
+})
+
+describe('what is measured of triggers', () => {
+  const trigger = (given: Partial<Observed['triggers'][number]> = {}): Observed['triggers'][number] => ({
+    ...{ id: 't', name: 'orders', adapterId: 'a', state: 'running', deadLetters: 0 },
+    ...given,
+  })
+  const consuming = (given: Partial<TriggerStatus> = {}): Partial<WorkerState> => ({
+    triggers: {
+      t: {
+        ...{ state: 'consuming', reason: null, topics: ['x'], queues: 1, handling: 0 },
+        ...{ pollAgeMs: 500, lag: { x: 1 } },
+        ...given,
+      },
+    },
+  })
+
+  it('is the lag of all workers together, as far as they live', () => {
+    const workers = [
+      worker('one', consuming({ lag: { x: 3, y: 4 } })),
+      worker('two', consuming({ lag: { x: 5 } })),
+      worker('dead', { ...consuming({ lag: { x: 100 } }), silentMs: 60_000 }),
+    ]
+    assert.deepEqual(measured({ metric: 'trigger_lag' }, { triggers: [trigger()], workers }), [['t', 12]])
+  })
+
+  it('is no lag that anybody knows while nobody consumes', () => {
+    assert.deepEqual(measured({ metric: 'trigger_lag' }, { triggers: [trigger()] }), [['t', 'unknown']])
+    assert.deepEqual(measured({ metric: 'trigger_lag' }, { triggers: [trigger({ state: 'stopped' })] }), [
+      ['t', 'none'],
+    ])
+  })
+
+  it('is the silence towards the worker that was answered last', () => {
+    const workers = [
+      worker('one', consuming({ pollAgeMs: 90_000 })),
+      worker('two', consuming({ pollAgeMs: 4000 })),
+    ]
+    assert.deepEqual(measured({ metric: 'trigger_silence' }, { triggers: [trigger()], workers }), [['t', 5]])
+  })
+
+  it('is no silence while it does not ask', () => {
+    const workers = [worker('one', consuming({ state: 'held', pollAgeMs: null }))]
+    assert.deepEqual(measured({ metric: 'trigger_silence' }, { triggers: [trigger()], workers }), [
+      ['t', 'none'],
+    ])
+    const paused = [trigger({ state: 'paused' })]
+    assert.deepEqual(measured({ metric: 'trigger_silence' }, { triggers: paused }), [['t', 'none']])
+  })
+
+  it('is its dead letters, whether it runs or not', () => {
+    const triggers = [trigger({ state: 'stopped', deadLetters: 3 })]
+    assert.deepEqual(measured({ metric: 'dead_letters' }, { triggers }), [['t', 3]])
+  })
+
+  it('is measured of those that listen to adapters in scope', () => {
+    const triggers = [trigger(), trigger({ id: 'u', adapterId: 'b', deadLetters: 1 })]
+    assert.deepEqual(measured({ metric: 'dead_letters', adapterKind: 'rocketmq' }, { triggers }), [['u', 1]])
   })
 })

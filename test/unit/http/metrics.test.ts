@@ -3,6 +3,8 @@ import { describe, it } from 'node:test'
 import { NO_SPOOL } from '../../../src/audit/spool/spool.js'
 import { createMetrics, type MetricsSource } from '../../../src/http/metrics.js'
 import { WorkerStats } from '../../../src/sla/worker-stats.js'
+import { TriggerStats } from '../../../src/trigger/trigger-stats.js'
+import type { NamedStatus } from '../../../src/trigger/trigger-worker.js'
 
 describe('/metrics', () => {
   it('counts calls by adapter, operation and how they ended', async () => {
@@ -67,6 +69,43 @@ describe('/metrics', () => {
     assert.deepEqual(await lines('bpmn_relay_adapter_rate_limit_waiting'), ['{adapter="orders"} 2'])
   })
 
+  it('counts messages by trigger, what it does and what became of them', async () => {
+    const { triggerStats, lines } = watched()
+    triggerStats.ended('orders', 'start', 'started', 10)
+    triggerStats.ended('orders', 'start', 'repeated', 1)
+    const told = await lines('bpmn_relay_inbound_triggers_total')
+    assert.ok(told.includes('{trigger="orders",action="start",result="started"} 1'), told.join('\n'))
+    assert.ok(told.includes('{trigger="orders",action="start",result="repeated"} 1'))
+    assert.deepEqual(await lines('bpmn_relay_inbound_execution_time_seconds_count'), [
+      '{trigger="orders",action="start"} 1',
+    ])
+  })
+
+  it('tells the state of each trigger, how far behind it is, and what it gave up', async () => {
+    const status: NamedStatus = {
+      ...{ name: 'orders', state: 'held', reason: 'the engine is away', topics: ['a', 'b'], queues: 4 },
+      ...{ handling: 3, pollAgeMs: null, lag: { a: 5, b: 0 } },
+    }
+    const { lines } = watched({
+      triggers: () => ({
+        status: () => new Map([['1', status]]),
+        deadLetters: () => new Map([['orders', 7]]),
+      }),
+    })
+    const states = await lines('bpmn_relay_trigger_state')
+    assert.deepEqual(
+      states.filter((line) => line.endsWith(' 1')),
+      ['{trigger="orders",state="held"} 1'],
+    )
+    assert.deepEqual(await lines('bpmn_relay_trigger_lag'), [
+      '{trigger="orders",topic="a"} 5',
+      '{trigger="orders",topic="b"} 0',
+    ])
+    assert.deepEqual(await lines('bpmn_relay_trigger_messages_in_hand'), ['{trigger="orders"} 3'])
+    assert.deepEqual(await lines('bpmn_relay_trigger_last_poll_age_seconds'), [])
+    assert.deepEqual(await lines('bpmn_relay_dead_letters_waiting'), ['{trigger="orders"} 7'])
+  })
+
   it('keeps a name with quotes and line breaks in one label', async () => {
     const { stats, lines } = watched()
     stats.ended('a"b\nc', 'publish', 'completed', 1)
@@ -77,8 +116,11 @@ describe('/metrics', () => {
 
 function watched(given: Partial<MetricsSource> = {}) {
   const stats = new WorkerStats()
+  const triggerStats = new TriggerStats()
   const registry = createMetrics({
     stats,
+    triggerStats,
+    triggers: () => undefined,
     connections: { circuits: () => new Map(), loads: () => new Map() },
     worker: () => undefined,
     maxInFlight: 1,
@@ -91,6 +133,7 @@ function watched(given: Partial<MetricsSource> = {}) {
   })
   return {
     stats,
+    triggerStats,
     /** The lines of a metric, without its name. */
     async lines(name: string): Promise<string[]> {
       const text = await registry.metrics()
