@@ -22,8 +22,8 @@ export interface Source {
   /** Messages given to one handler at most. Default: what the adapter says. */
   batchSize?: number | undefined
   /**
-   * How often a message whose handler rejects comes again before it is given up. Default: what the adapter says;
-   * Kafka: no limit, and none to be had, as it has no place of its own for what is given up.
+   * How often a message whose handler rejects comes again before it is given up; `Infinity`: no limit. Default: what the
+   * adapter says; Kafka: no limit, and none to be had, as it has no place of its own for what is given up.
    */
   maxRedeliveries?: number | undefined
   /**

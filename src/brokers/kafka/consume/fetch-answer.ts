@@ -11,12 +11,19 @@ export interface FetchedPartition {
   records: Buffer
 }
 
+export interface Fetched {
+  /** Of the whole request; 0: none. */
+  errorCode: number
+  partitions: FetchedPartition[]
+}
+
 /** What a fetch request of the versions 4 to 11, whose answers grow by a field here and there, was answered. */
-export function readFetchAnswer({ version, bytes }: FetchAnswer): FetchedPartition[] {
+export function readFetchAnswer({ version, bytes }: FetchAnswer): Fetched {
   const reader = new Reader(bytes)
   reader.skip(4)
-  // Code and id of a session, of which there is none.
-  if (version >= 7) reader.skip(2 + 4)
+  const errorCode = version >= 7 ? reader.int16() : 0
+  // The id of a session, of which there is none.
+  if (version >= 7) reader.skip(4)
   const partitions: FetchedPartition[] = []
   for (let topics = reader.int32(); topics > 0; topics--) {
     const topic = reader.string()
@@ -34,7 +41,7 @@ export function readFetchAnswer({ version, bytes }: FetchAnswer): FetchedPartiti
       partitions.push({ topic, partition, errorCode, aborted, records: reader.bytes() })
     }
   }
-  return partitions
+  return { errorCode, partitions }
 }
 
 class Reader {

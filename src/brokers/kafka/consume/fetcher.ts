@@ -74,7 +74,7 @@ export class Fetcher {
   }
 
   async #fetchFrom(node: number, bell: Bell): Promise<void> {
-    const { nodes, signal, health, onLost } = this.#options
+    const { nodes, settings, signal, health, onLost } = this.#options
     const about = `broker ${node}`
     let failures = 0
     while (!signal.aborted) {
@@ -88,11 +88,13 @@ export class Fetcher {
         const link = await nodes.node(node)
         const answer = await link.fetch(this.#request(asked, isAnyFull, room), 'fetching messages')
         if (signal.aborted) return
+        const { errorCode, partitions } = readFetchAnswer(answer)
+        if (errorCode !== 0) throw judge(errorOfCode(errorCode), 'fetching messages', settings).error
         failures = 0
         health.answered()
         health.recovered(about)
         const places = new Map(asked.map((each) => [keyOf(each.partition), each]))
-        for (const found of readFetchAnswer(answer)) await this.#take(found, places.get(keyOf(found)))
+        for (const found of partitions) await this.#take(found, places.get(keyOf(found)))
       } catch (thrown) {
         if (signal.aborted) return
         health.failed(toRelayError(thrown), about)

@@ -48,10 +48,6 @@ export class HeldPartitions {
     return [...this.#held.values()]
   }
 
-  has(partition: HeldPartition): boolean {
-    return this.#held.get(keyOf(partition)) === partition
-  }
-
   pause(places: readonly Place[]): void {
     for (const place of places) this.#paused.add(keyOf(place))
     this.#applyPauses()
@@ -141,7 +137,6 @@ export class HeldPartitions {
           to: String(offset),
         })
       }
-      partition.committed = offset
       partition.skipTo(offset)
       health.recovered(key)
     }

@@ -23,7 +23,7 @@ import { Coordinator, type Standing } from './coordinator.js'
 import { Fetcher } from './fetcher.js'
 import { GroupMembership } from './group-membership.js'
 import { HeldPartitions } from './held-partitions.js'
-import { LogOffsets } from './log-offsets.js'
+import { LogOffsets, leaderless } from './log-offsets.js'
 import { messageWork } from './message-work.js'
 import { ReadTopics } from './read-topics.js'
 import type { CheckedSource } from './source.js'
@@ -314,9 +314,16 @@ export class KafkaMember implements Subscription {
   }
 
   async #look(): Promise<void> {
-    const known = this.#topics.require(this.#source.topics)
-    await Promise.allSettled([known, this.#topics.require(this.#group.ledTopics)])
-    if (this.#group.ledTopics.some((topic) => this.#topics.hasChanged(topic))) this.#changed('rebalancing')
+    const { topics } = this.#source
+    const { ledTopics } = this.#group
+    const known = this.#topics.require(topics)
+    const others = this.#topics.require(ledTopics.filter((topic) => !topics.includes(topic)))
+    await Promise.allSettled([known, others])
+    if (ledTopics.some((topic) => this.#topics.hasChanged(topic))) this.#changed('rebalancing')
+    for (const partition of this.#partitions.all) {
+      if (this.#topics.leader(partition) !== undefined) continue
+      this.#health.failed(leaderless(partition), keyOf(partition))
+    }
     await this.#inTurn(async () => {
       if (this.#standing === 'member' && !this.#stop.signal.aborted) await this.#partitions.placeAll()
     })

@@ -157,7 +157,7 @@ export function byTopic<P extends Place, T>(
   return [...topics].map(([topic, partitions]) => ({ topic, partitions }))
 }
 
-function leaderless(place: Place): RelayError {
+export function leaderless(place: Place): RelayError {
   return new RelayError('BROKER_UNAVAILABLE', `${nameOf(place)} has no leader just now`)
 }
 
