@@ -94,16 +94,16 @@ const TENCENT: Correspondence[] = [
   },
 ]
 
-const AT_SUBSCRIPTION = 'belongs to the subscription, as it says what is received'
+const AT_TRIGGER = 'said by each [trigger](triggers.md)'
 
 /** Fields of the same connector that concern consuming. */
 const TENCENT_CONSUMER: Correspondence[] = [
-  { name: '消费者组 (consumer group)', theirDefault: '', ours: null, why: AT_SUBSCRIPTION },
+  { name: '消费者组 (consumer group)', theirDefault: '', ours: null, why: `${AT_TRIGGER}: \`--group\`` },
   {
     name: '主题 (topics)',
     theirDefault: '',
     ours: null,
-    why: `${AT_SUBSCRIPTION}; topics are named one by one, not by a regular expression`,
+    why: `${AT_TRIGGER}: \`--topic\`, or \`--topic-pattern\` for a regular expression`,
   },
   {
     name: '消费者数量 (number of consumers)',
@@ -115,7 +115,7 @@ const TENCENT_CONSUMER: Correspondence[] = [
     name: '消息确认模式 (acknowledgement mode)',
     theirDefault: '流运行成功后确认',
     ours: null,
-    why: 'a message is committed once it is handled, which is their default; what is committed before may be lost',
+    why: `${AT_TRIGGER}: \`--acknowledge\`, unless given once the engine has taken the message; \`completed\` is theirs`,
   },
   {
     name: '隔离级别 (isolation level)',

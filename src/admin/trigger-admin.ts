@@ -43,7 +43,7 @@ export class TriggerAdmin {
       given.adapterId,
       async () => {
         const adapters = await this.#adapters()
-        checkMoves(moves, checkedTrigger(withDefaults(given), adapters))
+        checkMoves(moves, checkedTrigger(withDefaults(given, adapters), adapters), adapters)
         return await createTrigger(this.#context.database, given, adapters, { moves, managed })
       },
     )
@@ -73,7 +73,7 @@ export class TriggerAdmin {
    */
   async seek(idOrName: string, move: GroupMove): Promise<Trigger> {
     return await this.#ofOne(idOrName, 'trigger.seek', move, async (known) => {
-      checkMoves([move], known)
+      checkMoves([move], known, await this.#adapters())
       return await requestMoves(this.#context.database, known.id, [move])
     })
   }

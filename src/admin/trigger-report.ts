@@ -8,7 +8,7 @@ import { Timestamp } from '../db/row-types.js'
 import { deadLetterCount } from '../trigger/dead-letters.js'
 import { listensTo } from '../trigger/topic-pattern.js'
 import type { Trigger } from '../trigger/trigger.js'
-import { loadTriggerAdapters } from '../trigger/trigger-adapters.js'
+import { loadTriggerAdapters, type TriggerAdapter } from '../trigger/trigger-adapters.js'
 import { limitsOf } from '../trigger/trigger-settings.js'
 import { TriggerStatus } from '../trigger/trigger-status.js'
 import { triggers } from '../trigger/triggers.js'
@@ -43,8 +43,8 @@ interface BrokerAnswer {
 const BROKER_LIMIT_MS = 5000
 
 export async function triggerReport(context: AdminContext, trigger: Trigger): Promise<TriggerReport> {
-  const [limits, workers, deadLettersWaiting, all, answer] = await Promise.all([
-    limitsIn(context, trigger),
+  const [adapter, workers, deadLettersWaiting, all, answer] = await Promise.all([
+    adapterOf(context, trigger),
     workersOf(context, trigger),
     deadLetterCount(context.database, { trigger: trigger.id, state: 'waiting' }),
     triggers(context.database),
@@ -55,20 +55,22 @@ export async function triggerReport(context: AdminContext, trigger: Trigger): Pr
   ])
   const { topics, positions }: BrokerAnswer = typeof answer === 'string' ? NO_ANSWER : answer
   return {
-    ...{ trigger, limits, workers, positions, deadLettersWaiting },
+    ...{ trigger, workers, positions, deadLettersWaiting },
+    limits: adapter === undefined ? null : limitsThrough(adapter, trigger),
     brokerProblem: typeof answer === 'string' ? answer : null,
-    warnings: [...warningsOf(trigger, all), ...(topics ? topicWarnings(trigger, topics) : [])],
+    warnings: [...warningsOf(trigger, all, adapter), ...(topics ? topicWarnings(trigger, topics) : [])],
   }
 }
 
 /** What may not be meant of a trigger, a sentence each; what its broker would have to tell, if it tells it. */
 export async function triggerWarnings(context: AdminContext, trigger: Trigger): Promise<string[]> {
-  const [all, topics] = await Promise.all([
+  const [all, adapter, topics] = await Promise.all([
     triggers(context.database),
+    adapterOf(context, trigger),
     askBroker(context, trigger, (admin) => topicsOf(admin, trigger)),
   ])
   return [
-    ...warningsOf(trigger, all),
+    ...warningsOf(trigger, all, adapter),
     ...(topics === null || typeof topics === 'string' ? [] : topicWarnings(trigger, topics)),
   ]
 }
@@ -116,12 +118,22 @@ async function positionsOf(admin: AdapterAdmin, trigger: Trigger): Promise<Group
   }
 }
 
-async function limitsIn(context: AdminContext, trigger: Trigger): Promise<SourceLimits | null> {
+/** Null where the adapter cannot do what the trigger says, as it has changed since. */
+function limitsThrough(adapter: TriggerAdapter, trigger: Trigger): SourceLimits | null {
   try {
-    const adapter = (await loadTriggerAdapters(context))(trigger.adapterId)
-    return (adapter && limitsOf(trigger, adapter)) ?? null
+    return limitsOf(trigger, adapter) ?? null
   } catch {
     return null
+  }
+}
+
+/** Undefined where it cannot be used as it is. */
+async function adapterOf(context: AdminContext, { adapterId }: Trigger): Promise<TriggerAdapter | undefined> {
+  const adapters = await loadTriggerAdapters(context)
+  try {
+    return adapters(adapterId)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,7 +1,7 @@
 import type { TObject } from 'typebox'
 import type { Log } from '../core/log.js'
 import type { BrokerOperator } from './operator.js'
-import type { MessageHandler, Source, SourceLimits, Subscription } from './subscription.js'
+import type { MessageHandler, MessageOrder, Source, SourceLimits, Subscription } from './subscription.js'
 
 /** A message ready to go: bytes, not values. Made by src/adapters/serialization. */
 interface OutboundBase {
@@ -74,6 +74,8 @@ export interface BrokerDriver<Settings = unknown> {
   connect(settings: Settings, ctx: ConnectionContext): BrokerConnection
   /** As `connect`, for operators. Absent: there is nothing they could do from here. */
   operate?(settings: Settings, ctx: ConnectionContext): BrokerOperator
+  /** Orders of a subscription that need nothing of the servers. Absent: all. */
+  keptOrders?(settings: Settings): readonly MessageOrder[]
   /**
    * How much of a source would be handled at a time.
    * @throws RelayError naming what of it cannot be consumed under these settings, whatever the servers say

@@ -10,7 +10,14 @@ import type {
 import { createKafkaDriver } from './kafka/driver.js'
 import type { BrokerOperator } from './operator.js'
 import { createRocketmqDriver } from './rocketmq/driver.js'
-import type { MessageHandler, Source, SourceLimits, Subscription } from './subscription.js'
+import {
+  MESSAGE_ORDERS,
+  type MessageHandler,
+  type MessageOrder,
+  type Source,
+  type SourceLimits,
+  type Subscription,
+} from './subscription.js'
 
 /** A driver whose settings type nobody outside needs to know. */
 export interface RegisteredDriver {
@@ -25,6 +32,8 @@ export interface RegisteredDriver {
   connect(address: string, settings: Record<string, unknown>, context: ConnectionContext): BrokerConnection
   /** @throws RelayError SETTINGS_INVALID */
   operate(address: string, settings: Record<string, unknown>, context: ConnectionContext): BrokerOperator
+  /** Orders of a subscription that need nothing of the servers. @throws RelayError SETTINGS_INVALID */
+  keptOrders(address: string, settings: Record<string, unknown>): readonly MessageOrder[]
   /**
    * How much of a source would be handled at a time; undefined where nothing can be consumed.
    * @throws RelayError naming what of it cannot be consumed through an adapter of these settings
@@ -62,6 +71,7 @@ export function register<Settings>(driver: BrokerDriver<Settings>): RegisteredDr
     connect: (address, settings, context) => driver.connect(driver.parse(address, settings), context),
     operate: (address, settings, context) =>
       driver.operate?.(driver.parse(address, settings), context) ?? NOTHING_TO_OPERATE,
+    keptOrders: (address, settings) => driver.keptOrders?.(driver.parse(address, settings)) ?? MESSAGE_ORDERS,
     checkSource: (address, settings, source) => driver.checkSource?.(driver.parse(address, settings), source),
     async subscribe(address, settings, source, handle, context) {
       if (driver.subscribe)

@@ -3,6 +3,7 @@ import { RelayError } from '../core/errors.js'
 import { parseTime } from '../core/time-text.js'
 import { listensTo } from './topic-pattern.js'
 import type { GroupMove, TriggerSettings } from './trigger.js'
+import type { TriggerAdapters } from './trigger-adapters.js'
 
 export const STARTUP_POSITIONS = ['group-offsets', 'earliest', 'latest', 'specific-offsets', 'date'] as const
 
@@ -100,8 +101,21 @@ export function parseInitialOffset(text: string): TriggerSettings['initialOffset
   }
 }
 
-/** Refuses to move topics that the trigger does not listen to. @throws RelayError SETTINGS_INVALID */
-export function checkMoves(moves: readonly GroupMove[], settings: TriggerSettings): void {
+/**
+ * Refuses moves that cannot be made, and those of topics that the trigger does not listen to.
+ * @throws RelayError SETTINGS_INVALID
+ */
+export function checkMoves(
+  moves: readonly GroupMove[],
+  settings: TriggerSettings,
+  adapters: TriggerAdapters,
+): void {
+  const adapter = adapters(settings.adapterId)
+  if (moves.length > 0 && adapter?.movesGroups === false) {
+    throw invalid(
+      `the group of trigger "${settings.name}" cannot be moved: over the protocol of adapter "${adapter.name}" it begins and goes on where the servers say; leave the position out, or use another adapter`,
+    )
+  }
   for (const { topic } of moves) {
     if (topic === undefined || listensTo(settings, topic)) continue
     const those = settings.topicPattern ?? settings.topics.join(', ')

@@ -1,6 +1,9 @@
 import type { TriggerSettings } from './trigger.js'
 
-/** What is not said of a trigger. Its group is `bpmn-relay-NAME`, of the name it was made with. */
+/**
+ * What is not said of a trigger. Its group is `bpmn-relay-NAME`, of the name it was made with, and its order `none` where
+ * its adapter keeps no other.
+ */
 export const TRIGGER_DEFAULTS = {
   description: '',
   topics: [],

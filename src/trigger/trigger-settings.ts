@@ -13,8 +13,16 @@ const DAY_MS = 86_400_000
 export type NewTrigger = Pick<TriggerSettings, 'name' | 'adapterId' | 'action'> & Partial<TriggerSettings>
 
 /** The whole settings of a new trigger, not checked yet. */
-export function withDefaults(given: NewTrigger): TriggerSettings {
-  return { ...TRIGGER_DEFAULTS, topics: [], group: `bpmn-relay-${given.name}`, ...given }
+export function withDefaults(given: NewTrigger, adapters: TriggerAdapters): TriggerSettings {
+  const { order: usual } = TRIGGER_DEFAULTS
+  const orders = adapters(given.adapterId)?.orders ?? [usual]
+  return {
+    ...TRIGGER_DEFAULTS,
+    topics: [],
+    order: orders.includes(usual) ? usual : 'none',
+    group: `bpmn-relay-${given.name}`,
+    ...given,
+  }
 }
 
 /** Settings with changes, not checked yet. What a change puts in the place of something else removes that. */

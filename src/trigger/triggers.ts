@@ -75,7 +75,7 @@ export async function createTrigger(
 ): Promise<Trigger> {
   const entries: [string, unknown][] = [
     ['id', uuidv7()],
-    ...columnsOf(checkedTrigger(withDefaults(given), adapters)),
+    ...columnsOf(checkedTrigger(withDefaults(given, adapters), adapters)),
     ['pending_moves', JSON.stringify(moves)],
     ['managed', managed],
   ]

@@ -1,9 +1,24 @@
 import type { Trigger } from './trigger.js'
+import type { TriggerAdapter } from './trigger-adapters.js'
 
 /** What is allowed of a trigger and yet may not be meant, a sentence each. */
-export function warningsOf(trigger: Trigger, all: readonly Trigger[]): string[] {
-  const { acknowledge, action, group } = trigger
+export function warningsOf(
+  trigger: Trigger,
+  all: readonly Trigger[],
+  adapter: TriggerAdapter | undefined,
+): string[] {
+  const { acknowledge, action, group, order } = trigger
   const warnings: string[] = []
+  if (adapter && looksInto(trigger) && ['string', 'bytes'].includes(adapter.valueSerialization)) {
+    warnings.push(
+      `an expression looks into value, which adapter "${adapter.name}" reads as ${adapter.valueSerialization}: make its value serialization json, or nothing is found there`,
+    )
+  }
+  if (adapter && !adapter.orders.includes(order)) {
+    warnings.push(
+      `order is ${order}, which adapter "${adapter.name}" keeps only for groups that the servers are set up to order: else use none`,
+    )
+  }
   if (acknowledge === 'received') {
     warnings.push('acknowledge is received: messages in the hands of a worker that dies are lost')
   }
@@ -51,6 +66,12 @@ function beyondPartitions({ order }: Trigger, those: string): string {
     case 'none':
       return 'messages of one partition are then handled side by side, in no order'
   }
+}
+
+/** Whether expressions take the value for an object or a list. */
+function looksInto({ activationCondition, variables, action }: Trigger): boolean {
+  const ofMessage = action.kind === 'message' ? [action.correlationKey, action.messageId] : []
+  return [activationCondition, variables, ...ofMessage].some((text) => text && /\bvalue\s*[.[]/.test(text))
 }
 
 function subscribesAlike(one: Trigger, other: Trigger): boolean {

@@ -6,6 +6,7 @@ import { STARTUP_POSITIONS } from '../../src/trigger/positions.js'
 import { TRIGGER_STATES } from '../../src/trigger/trigger.js'
 import { TRIGGER_DEFAULTS } from '../../src/trigger/trigger-defaults.js'
 import { withDefaults } from '../../src/trigger/trigger-settings.js'
+import { triggerAdapter } from '../helpers/trigger-adapter.js'
 
 const page = readFileSync(new URL('../../docs/triggers.md', import.meta.url), 'utf8')
 const settings = rowsOf('## Settings')
@@ -18,7 +19,7 @@ const optionsOf = (verb: string) => {
 describe('docs/triggers.md', () => {
   it('explains every setting of a trigger, and no other', () => {
     const action = { kind: 'start', processId: 'p', version: null } as const
-    const all = Object.keys(withDefaults({ name: 'n', adapterId: 'a', action }))
+    const all = Object.keys(withDefaults({ name: 'n', adapterId: 'a', action }, triggerAdapter))
     assert.deepEqual(settings.map(([name = '']) => bare(name)).sort(), all.sort())
   })
 

@@ -1,4 +1,5 @@
 import type { BrokerDriver } from '../broker.js'
+import { MESSAGE_ORDERS } from '../subscription.js'
 import { RocketmqConnection } from './connection.js'
 import { checkSource } from './consume/source.js'
 import { subscribe } from './consume/subscribe.js'
@@ -22,6 +23,8 @@ export function createRocketmqDriver() {
         : new RocketmqConnection(new GrpcWire(settings, context.log), settings, context)
     },
     operate: (settings, context) => createRocketmqOperator(settings, context.log),
+    // A proxy hands messages out in an order only to groups that are set up for it.
+    keptOrders: ({ protocol }) => (protocol === 'grpc' ? ['none'] : MESSAGE_ORDERS),
     checkSource: (settings, source) => checkSource(source, settings),
     subscribe,
   } satisfies BrokerDriver<RocketmqSettings>

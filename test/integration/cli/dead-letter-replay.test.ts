@@ -8,6 +8,7 @@ import { commandLine, ok, refused } from '../../helpers/cli.js'
 import { giveUp } from '../../helpers/dead-letters.js'
 import { processesOn } from '../../helpers/processes.js'
 import { testServers } from '../../helpers/servers.js'
+import { triggerAdapter } from '../../helpers/trigger-adapter.js'
 
 test('Dead letters replayed at the command line', async (t) => {
   const cli = await commandLine(t)
@@ -21,10 +22,7 @@ test('Dead letters replayed at the command line', async (t) => {
   t.after(() => database.close())
   const [adapter] = await database.query<{ id: string; name: string }>('SELECT id, name FROM adapter')
   assert.ok(adapter)
-  const adapters = (id: string) => ({
-    ...{ id, name: 'kafka', kind: 'kafka', filters: false, listsTopics: true },
-    checkSource: () => undefined,
-  })
+  const adapters = (id: string) => triggerAdapter('kafka', { id })
   const processId = `order-${randomUUID()}`
   const trigger = await createTrigger(
     database,

@@ -9,6 +9,7 @@ import {
 } from '../../../src/trigger/positions.js'
 import type { GroupMove } from '../../../src/trigger/trigger.js'
 import { withDefaults } from '../../../src/trigger/trigger-settings.js'
+import { triggerAdapter } from '../../helpers/trigger-adapter.js'
 
 describe('a startup position', () => {
   const moves: [given: StartupPosition, expected: GroupMove[]][] = [
@@ -108,13 +109,27 @@ describe('an initial offset', () => {
 })
 
 describe('a move', () => {
+  const action = { kind: 'start', processId: 'p', version: null } as const
+  const adapters = (name: string) => triggerAdapter(name, { movesGroups: name !== 'proxy' })
+  const settingsOf = (adapterId: string) =>
+    withDefaults({ name: 'in', adapterId, action, topics: ['orders', 'bills'] }, adapters)
+
   it('is refused for a topic that the trigger does not listen to', () => {
-    const action = { kind: 'start', processId: 'p', version: null } as const
-    const settings = withDefaults({ name: 'in', adapterId: 'a', action, topics: ['orders', 'bills'] })
-    checkMoves([{ to: { at: 'latest' } }, { to: { at: 'latest' }, topic: 'bills' }], settings)
-    assert.throws(() => checkMoves([{ to: { at: 'latest' }, topic: 'x' }], settings), {
+    const settings = settingsOf('kafka')
+    checkMoves([{ to: { at: 'latest' } }, { to: { at: 'latest' }, topic: 'bills' }], settings, adapters)
+    assert.throws(() => checkMoves([{ to: { at: 'latest' }, topic: 'x' }], settings, adapters), {
       code: 'SETTINGS_INVALID',
       message: 'topic "x" is none that trigger "in" listens to: use one of orders, bills',
+    })
+  })
+
+  it('is refused where groups cannot be moved', () => {
+    const settings = settingsOf('proxy')
+    checkMoves([], settings, adapters)
+    assert.throws(() => checkMoves([{ to: { at: 'latest' } }], settings, adapters), {
+      code: 'SETTINGS_INVALID',
+      message:
+        /group of trigger "in" cannot be moved: over the protocol of adapter "proxy" .* leave the position out/,
     })
   })
 })

@@ -4,31 +4,25 @@ import { RelayError } from '../../../src/core/errors.js'
 import type { TriggerAction, TriggerSettings } from '../../../src/trigger/trigger.js'
 import type { TriggerAdapter } from '../../../src/trigger/trigger-adapters.js'
 import { checkedTrigger, withChanges, withDefaults } from '../../../src/trigger/trigger-settings.js'
+import { triggerAdapter } from '../../helpers/trigger-adapter.js'
 
-const BROKERS: Record<string, TriggerAdapter> = Object.fromEntries(
-  [
-    { name: 'kafka', kind: 'kafka', filters: false, listsTopics: true },
-    { name: 'rocketmq', kind: 'rocketmq', filters: true, listsTopics: true },
-    { name: 'proxy', kind: 'rocketmq', filters: true, listsTopics: false },
-  ].map((given) => [
-    given.name,
-    {
-      ...given,
-      id: given.name,
-      checkSource({ group }) {
-        if (group === 'no good') throw new RelayError('INPUT_INVALID', 'group "no good" is none')
-        return { concurrency: 20, batchSize: 1 }
-      },
-    },
-  ]),
-)
+const refuseGroup: TriggerAdapter['checkSource'] = ({ group }) => {
+  if (group === 'no good') throw new RelayError('INPUT_INVALID', 'group "no good" is none')
+  return { concurrency: 20, batchSize: 1 }
+}
+const BROKERS: Record<string, TriggerAdapter> = {
+  kafka: triggerAdapter('kafka', { checkSource: refuseGroup }),
+  rocketmq: triggerAdapter('rocketmq', { kind: 'rocketmq', filters: true }),
+  proxy: triggerAdapter('proxy', { kind: 'rocketmq', filters: true, listsTopics: false, orders: ['none'] }),
+}
+const adapters = (id: string) => BROKERS[id]
 
 const START: TriggerAction = { kind: 'start', processId: 'order', version: null }
 const MESSAGE = { kind: 'message', name: 'paid', correlationKey: '=key', messageId: null, ttlMs: 0 } as const
 
 const settings = (given: Partial<TriggerSettings> = {}): TriggerSettings =>
-  withDefaults({ name: 'in', adapterId: 'kafka', topics: ['orders'], action: START, ...given })
-const checked = (given: Partial<TriggerSettings> = {}) => checkedTrigger(settings(given), (id) => BROKERS[id])
+  withDefaults({ name: 'in', adapterId: 'kafka', topics: ['orders'], action: START, ...given }, adapters)
+const checked = (given: Partial<TriggerSettings> = {}) => checkedTrigger(settings(given), adapters)
 
 describe('a trigger', () => {
   const taken: [what: string, given: Partial<TriggerSettings>][] = [
@@ -49,6 +43,14 @@ describe('a trigger', () => {
       assert.deepEqual(checked(given), settings(given))
     })
   }
+
+  it('keeps the order of keys unless its adapter keeps none or it says otherwise', () => {
+    const orderOf = (given: Partial<TriggerSettings>) => settings(given).order
+    assert.deepEqual(
+      [orderOf({}), orderOf({ adapterId: 'proxy' }), orderOf({ adapterId: 'proxy', order: 'queue' })],
+      ['key', 'none', 'queue'],
+    )
+  })
 
   it('that waits for the end of its process does so for five minutes unless it says otherwise', () => {
     assert.equal(checked({ acknowledge: 'completed' }).completionTimeoutMs, 300_000)
