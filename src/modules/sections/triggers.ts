@@ -40,9 +40,10 @@ export function triggersSection(context: SectionContext): Section {
       const names = await adapterNames(context)
       const moves = startupMoves(positionOf(startupPosition))
       const kept = existing && { group: String(existing.fields.group), state: stateOf(existing.fields.state) }
+      const adapters = await loadTriggerAdapters(admin)
       const settings = checkedTrigger(
-        withDefaults(settingsFrom({ ...kept, ...given }, names)),
-        await loadTriggerAdapters(admin),
+        withDefaults(settingsFrom({ ...kept, ...given }, names), adapters),
+        adapters,
       )
       return {
         fields: fieldsOf(settings, names),
@@ -55,7 +56,10 @@ export function triggersSection(context: SectionContext): Section {
 
     async remarks(name) {
       const all = await triggers(admin.database)
-      return all.filter((trigger) => trigger.name === name).flatMap((trigger) => warningsOf(trigger, all))
+      const adapters = await loadTriggerAdapters(admin)
+      return all
+        .filter((trigger) => trigger.name === name)
+        .flatMap((trigger) => warningsOf(trigger, all, adapters(trigger.adapterId)))
     },
 
     isSecret: () => false,
