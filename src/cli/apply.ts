@@ -56,7 +56,8 @@ async function apply({ file: files, dryRun = false, prune = false, json }: Optio
         JSON.stringify({ dryRun, changes, warnings: [...declarations.warnings, ...warnings] }, null, 2),
       )
     } else {
-      console.log(changesText(changes, dryRun, process.stdout.isTTY === true))
+      const isColoured = process.stdout.isTTY === true && !process.env.NO_COLOR
+      console.log(changesText(changes, dryRun, isColoured))
     }
     if (dryRun && changes.some(({ action }) => action !== 'none')) throw new Ended(2)
   })

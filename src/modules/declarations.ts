@@ -106,11 +106,8 @@ function readNative(document: SourceDocument, { all, problems }: Declarations): 
 }
 
 function faultsIn({ section, item, label }: Declaration, registry: DriverRegistry): Fault[] {
-  const isLater = ({ path }: Fault) => section === 'triggers' && path[0] === 'action' && path[1] !== 'kind'
-  const all = faultsOf(SECTIONS[section], item, { name: label, hides: section === 'variables' })
-  const faults = all.filter((each) => !isLater(each))
   return [
-    ...faults,
+    ...faultsOf(SECTIONS[section], item, { name: label, hides: section === 'variables' }),
     ...faultsOfAction(section, item, label),
     ...faultsOfSettings(section, item, label, registry),
   ]

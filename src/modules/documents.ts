@@ -46,7 +46,7 @@ export function readDocuments(source: Source): { documents: SourceDocument[]; pr
     prettyErrors: false,
     intAsBigInt: true,
   })
-  for (const document of Array.isArray(parsed) ? parsed : []) {
+  for (const document of parsed) {
     const wrong = [...document.errors, ...document.warnings]
     problems.push(...wrong.map(({ message, pos }) => ({ place: place(pos[0]), message: inWords(message) })))
     const root = document.contents

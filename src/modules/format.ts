@@ -102,8 +102,8 @@ const Trigger = closed({
   group: text,
   order: Type.Optional(Type.Enum([...MESSAGE_ORDERS])),
   concurrency: orNull(Type.Integer()),
-  // Checked by its kind.
-  action: closedLater(),
+  // The rest of it by its kind.
+  action: Type.Object({ kind: Type.Enum(keysOf(ACTIONS)) }),
   activationCondition: orNull(Type.String()),
   variables: orNull(Type.String()),
   acknowledge: Type.Optional(Type.Enum([...ACKNOWLEDGE])),
@@ -132,10 +132,6 @@ export const SECTIONS = {
 } as const
 export type SectionKey = keyof typeof SECTIONS
 export const SECTION_KEYS = keysOf(SECTIONS)
-
-function closedLater() {
-  return Type.Object({ kind: Type.Enum(keysOf(ACTIONS)) })
-}
 
 function keysOf<T extends object>(object: T): (keyof T & string)[] {
   const keys: (keyof T & string)[] = []

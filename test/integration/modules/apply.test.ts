@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -217,22 +217,32 @@ describe('apply', () => {
     assert.ok(['10,1', '0,11'].includes(created.join(',')), created.join(','))
   })
 
-  const values: [what: string, variable: string, message: RegExp][] = [
-    ['from nowhere', '{name: A}', /1:13: variable "A": it has no value here.*env set A/],
-    [
-      'from an unset variable',
-      '{name: A, valueFrom: {env: NO_SUCH_THING}}',
-      /1:35: .*NO_SUCH_THING, which is not set/,
-    ],
-    ['from a file that is not there', '{name: A, valueFrom: {file: gone.txt}}', /cannot be read: ENOENT/],
-    ['from two places', '{name: A, value: x, valueFrom: {env: PATH}}', /exclude each other/],
-  ]
-  for (const [what, variable, message] of values) {
-    it(`refuses a value ${what}`, async (t) => {
-      const { cli, file } = await setup(t, `variables: [${variable}]`)
-      await refused(cli, ['apply', '-f', file], 1, message)
-    })
-  }
+  it('tells of every variable whose value is not to be had', async (t) => {
+    const variables = [
+      '{name: A}',
+      '{name: B, valueFrom: {env: NO_SUCH_THING}}',
+      '{name: C, valueFrom: {file: gone.txt}}',
+      '{name: D, value: x, valueFrom: {env: PATH}}',
+    ]
+    const { cli, file } = await setup(t, `variables:\n${variables.map((each) => `  - ${each}\n`).join('')}`)
+    const messages = [
+      /:2:5: variable "A": it has no value here, .*env set A/,
+      /:3:27: variable "B": .*NO_SUCH_THING, which is not set/,
+      /:4:27: variable "C": .* cannot be read: ENOENT/,
+      /:5:15: variable "D": .*exclude each other/,
+    ]
+    await refused(cli, ['apply', '-f', file], 1, /4 problems/, ...messages)
+  })
+
+  it('takes the examples of its description', async (t) => {
+    const page = readFileSync(new URL('../../../docs/modules.md', import.meta.url), 'utf8')
+    const examples = [...page.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text]) => text)
+    const { cli, file } = await setup(t, examples.join('---\n'))
+    const env = { KAFKA_PASSWORD: 'from-the-environment' }
+    const { stdout, stderr } = await cli.run(['apply', '-f', file, '--dry-run'], { env })
+    assert.match(stdout, /^10 would be created/m, stderr)
+    assert.match(stdout, /group: "greetings\.names\.counter"/)
+  })
 })
 
 describe('export', () => {
