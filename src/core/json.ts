@@ -45,9 +45,9 @@ function endedAt<T>(text: string, brace: number, members: T): T {
 
 /** The JSON text of an object made of members that are JSON texts themselves. */
 export function objectOf(members: Iterable<[string, string]>): string {
-  const parts: string[] = []
-  for (const [name, value] of members) parts.push(`${JSON.stringify(name)}:${value}`)
-  return `{${parts.join(',')}}`
+  let text = ''
+  for (const [name, value] of members) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${value}`
+  return `{${text}}`
 }
 
 function skipBlanks(text: string, from: number): number {
