@@ -55,7 +55,7 @@ export async function auditRowsOf(databaseUrl: string, topics: readonly string[]
 
 /** So that what is measured next does not pay for the rows of what was measured before. */
 export async function emptyRecords(databaseUrl: string): Promise<void> {
-  await execute(databaseUrl, 'TRUNCATE sys_audit_log, publish_ledger, settled_mark')
+  await execute(databaseUrl, 'TRUNCATE sys_audit_log, publish_ledger, settled_mark, trigger_ledger')
 }
 
 async function execute(url: string, statement: string): Promise<void> {

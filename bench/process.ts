@@ -30,3 +30,16 @@ export function oneTaskProcess(options: {
 </bpmn:definitions>
 `
 }
+
+/** A process that is over once it has begun. */
+export function noTaskProcess(id: string): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" id="Definitions" targetNamespace="http://bpmn.io/schema/bpmn">
+  <bpmn:process id="${id}" isExecutable="true">
+    <bpmn:startEvent id="Start"><bpmn:outgoing>ToEnd</bpmn:outgoing></bpmn:startEvent>
+    <bpmn:endEvent id="End"><bpmn:incoming>ToEnd</bpmn:incoming></bpmn:endEvent>
+    <bpmn:sequenceFlow id="ToEnd" sourceRef="Start" targetRef="End" />
+  </bpmn:process>
+</bpmn:definitions>
+`
+}

@@ -33,6 +33,8 @@ import { roadAdapters, roadPartitions } from './road/spread.js'
 import { standardRoad } from './road/standard.js'
 import { selectedParts } from './selection.js'
 import { slaSeriesChart } from './sla-series.js'
+import { triggerForward } from './trigger/forward.js'
+import { triggerStart } from './trigger/start.js'
 
 const BENCHMARKS: Benchmark[] = [
   engine,
@@ -46,6 +48,8 @@ const BENCHMARKS: Benchmark[] = [
   roadAdapters,
   roadPartitions,
   roadMatrix,
+  triggerStart,
+  triggerForward,
 ]
 const PARTS = BENCHMARKS.flatMap(({ parts }) => parts)
 
