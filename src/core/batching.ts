@@ -22,11 +22,19 @@ export interface BatchingOptions {
   lanes?: number
   /** So many waiting items are divided among the lanes that are free; fewer wait for one. Default 1. */
   divideFrom?: number
+  /**
+   * Least time from the start of a batch to the next, milliseconds; default 0. For callers whose pace is set elsewhere, so
+   * that waiting this long for company slows nothing down: an item that comes after such a rest goes at once.
+   */
+  restMs?: number
 }
 
+/** So many waiting items are company enough: they end a rest early. */
+const FULL = 64
+
 /**
- * Joins calls into batches without a timer: what is there goes at once, what arrives while a batch runs forms the
- * next one. With one lane their order is the order of arrival.
+ * Joins calls into batches without a timer, unless told to rest: what is there goes at once, what arrives while a batch
+ * runs forms the next one. With one lane their order is the order of arrival.
  *
  * @param maxItems upper bound of one batch.
  * @param run gives one result per item, in order; if it throws, every item of the batch gets that error.
@@ -34,13 +42,15 @@ export interface BatchingOptions {
 export function batching<T, R>(
   maxItems: number,
   run: (items: T[]) => Promise<ItemResult<R>[]>,
-  { lanes = 1, divideFrom = 1 }: BatchingOptions = {},
+  { lanes = 1, divideFrom = 1, restMs = 0 }: BatchingOptions = {},
 ): Batching<T, R> {
   let queue: Waiting<T, R>[] = []
   let running = 0
   /** Whether a lane is open that has no batch yet. */
   let opening = false
   let idleWaiters: (() => void)[] = []
+  let restedAt = 0
+  let endRest = () => {}
 
   function openLane(): void {
     opening = true
@@ -52,6 +62,7 @@ export function batching<T, R>(
     // One turn of the microtask queue lets callers that became ready together share the first batch.
     await Promise.resolve()
     while (queue.length > 0) {
+      if (restMs > 0) await rest()
       const batch = nextBatch()
       try {
         const results = await run(batch.map(({ item }) => item))
@@ -72,6 +83,20 @@ export function batching<T, R>(
     idleWaiters = []
   }
 
+  async function rest(): Promise<void> {
+    const leftMs = restedAt - performance.now()
+    if (leftMs > 0 && queue.length < FULL) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs)
+        endRest = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    restedAt = performance.now() + restMs
+  }
+
   function nextBatch(): Waiting<T, R>[] {
     opening = false
     const isDivided = running < lanes && queue.length >= divideFrom
@@ -86,6 +111,7 @@ export function batching<T, R>(
     add(item) {
       return new Promise<R>((resolve, reject) => {
         queue.push({ item, resolve, reject })
+        if (queue.length === FULL) endRest()
         if (running === 0 || (running < lanes && !opening && queue.length >= divideFrom)) openLane()
       })
     },

@@ -28,6 +28,11 @@ export interface TriggerLedger {
 }
 
 const MAX_LOOKUP = 1000
+/**
+ * Between two statements where few messages wait, milliseconds. The engine sets the pace, one instance after the other:
+ * without a rest each would have a look-up and a commit of its own.
+ */
+export const REST_MS = 10
 
 export function entryOf({ id }: Pick<Trigger, 'id'>, message: InboundMessage): LedgerEntry {
   const { topic, queue } = message
@@ -41,29 +46,33 @@ export function entryOf({ id }: Pick<Trigger, 'id'>, message: InboundMessage): L
 }
 
 export function createTriggerLedger(database: Pick<Database, 'query'>): TriggerLedger {
-  const lookups = batching<LedgerEntry, Known>(MAX_LOOKUP, async (entries) => {
-    const rows = await database.query<{
-      trigger_id: string
-      message_id: string
-      message_at: Date
-      is_open: boolean
-    }>(
-      `SELECT trigger_id, message_id, message_at, is_open FROM trigger_ledger
+  const lookups = batching<LedgerEntry, Known>(
+    MAX_LOOKUP,
+    async (entries) => {
+      const rows = await database.query<{
+        trigger_id: string
+        message_id: string
+        message_at: Date
+        is_open: boolean
+      }>(
+        `SELECT trigger_id, message_id, message_at, is_open FROM trigger_ledger
        JOIN unnest($1::text[]::uuid[], $2::text[]) AS asked(trigger_id, message_id) USING (trigger_id, message_id)`,
-      [
-        textArray(entries.map(({ triggerId }) => triggerId)),
-        textArray(entries.map(({ messageId }) => messageId)),
-      ],
-      'trigger-ledger-find',
-    )
-    const known = new Map(rows.map((row) => [`${row.trigger_id} ${row.message_id}`, row]))
-    return entries.map(({ triggerId, messageId, messageAt }): ItemResult<Known> => {
-      const row = known.get(`${triggerId} ${messageId}`)
-      // A topic that was made anew repeats ids, but not times.
-      const isKnown = row?.message_at.getTime() === messageAt.getTime()
-      return { ok: true, value: isKnown ? (row?.is_open ? 'open' : 'handled') : 'new' }
-    })
-  })
+        [
+          textArray(entries.map(({ triggerId }) => triggerId)),
+          textArray(entries.map(({ messageId }) => messageId)),
+        ],
+        'trigger-ledger-find',
+      )
+      const known = new Map(rows.map((row) => [`${row.trigger_id} ${row.message_id}`, row]))
+      return entries.map(({ triggerId, messageId, messageAt }): ItemResult<Known> => {
+        const row = known.get(`${triggerId} ${messageId}`)
+        // A topic that was made anew repeats ids, but not times.
+        const isKnown = row?.message_at.getTime() === messageAt.getTime()
+        return { ok: true, value: isKnown ? (row?.is_open ? 'open' : 'handled') : 'new' }
+      })
+    },
+    { restMs: REST_MS },
+  )
 
   return {
     find: (entry) => lookups.add(entry),

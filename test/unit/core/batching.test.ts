@@ -46,6 +46,39 @@ describe('batching', () => {
     assert.deepEqual(batches, [[1, 2], [3, 4], [5]])
   })
 
+  it('rests for company between batches where it is told to, and lets a lone item go at once', async () => {
+    const batches: number[][] = []
+    const work = batching<number, number>(
+      10,
+      async (items) => {
+        batches.push(items)
+        return same(items)
+      },
+      { restMs: 50 },
+    )
+    assert.equal(await work.add(1), 1)
+    const second = work.add(2)
+    await turns()
+    assert.deepEqual(batches, [[1]], 'it did not rest')
+    await Promise.all([second, work.add(3)])
+    assert.deepEqual(batches, [[1], [2, 3]])
+  })
+
+  it('ends a rest early when there is company enough', async () => {
+    let batches = 0
+    const work = batching<number, number>(
+      100,
+      async (items) => {
+        batches += 1
+        return same(items)
+      },
+      { restMs: 3_600_000 },
+    )
+    await work.add(1)
+    await Promise.all(Array.from({ length: 64 }, (_, item) => work.add(item)))
+    assert.equal(batches, 2)
+  })
+
   it('divides what waits among its lanes', async () => {
     const batches: number[][] = []
     const work = batching<number, number>(
