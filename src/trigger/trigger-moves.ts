@@ -1,8 +1,10 @@
 import type { AdapterConsumer } from '../adapters/directory.js'
+import type { BrokerOperator } from '../brokers/operator.js'
 import { RelayError } from '../core/errors.js'
+import type { Log } from '../core/log.js'
 import type { Database } from '../db/database.js'
 import { type Session, withSession } from '../db/session.js'
-import type { Trigger } from './trigger.js'
+import type { GroupMove, Trigger } from './trigger.js'
 import { movesDone } from './triggers.js'
 
 const LOCK_TIMEOUT_MS = 3000
@@ -12,7 +14,7 @@ const MOVES_LOCK = 4_771_902
 /**
  * Makes the moves that a trigger's group still waits for; its members must have left. The ledger forgets what lies in the
  * moved partitions: who moves back wants it handled again. Made a second time after a crash they do no harm, as nobody has
- * consumed meanwhile.
+ * consumed meanwhile. An offset that its partition does not hold is the trigger's `initialOffset` instead.
  * @returns false while another worker is at it, or when the trigger has changed meanwhile
  * @throws RelayError while the group has members
  */
@@ -21,6 +23,7 @@ export async function makeMoves(
   trigger: Trigger,
   consumer: AdapterConsumer,
   topics: readonly string[],
+  log: Log,
 ): Promise<boolean> {
   return await withSession(database.url, LOCK_TIMEOUT_MS, async (session) => {
     const [lock] = await session.query<{ isMine: boolean }>(
@@ -36,23 +39,55 @@ export async function makeMoves(
     if (unchanged.length === 0) return false
     const operator = consumer.operate()
     try {
-      if (!operator.moveGroup) {
+      const { moveGroup } = operator
+      if (!moveGroup) {
         const instead = operator.insteadOfMissing ?? "use the broker's own tools"
         throw new RelayError('NOT_SUPPORTED', `offsets of groups cannot be moved from here: ${instead}`)
       }
       for (const move of trigger.pendingMoves) {
-        const moved = move.topic === undefined ? topics : [move.topic]
-        await forget(
-          session,
-          trigger,
-          await operator.moveGroup(trigger.group, moved, move.to, move.partitions),
-        )
+        for (const single of singles(move, topics)) {
+          await forget(session, trigger, await moved(moveGroup, trigger, single, log))
+        }
       }
       return await movesDone(session, trigger.id, trigger.revision)
     } finally {
       await operator.close()
     }
   })
+}
+
+type MoveGroup = NonNullable<BrokerOperator['moveGroup']>
+type MovedPartition = Awaited<ReturnType<MoveGroup>>[number]
+
+interface SingleMove extends Pick<GroupMove, 'to' | 'partitions'> {
+  topics: readonly string[]
+}
+
+/** An offset may be there in one partition and not in another: each by itself. */
+function singles({ to, topic, partitions }: GroupMove, all: readonly string[]): SingleMove[] {
+  const topics = topic === undefined ? all : [topic]
+  if (to.at !== 'offset' || partitions === undefined) return [{ to, topics, partitions }]
+  return topics.flatMap((each) =>
+    partitions.map((partition) => ({ to, topics: [each], partitions: [partition] })),
+  )
+}
+
+async function moved(
+  moveGroup: MoveGroup,
+  { name, group, initialOffset }: Trigger,
+  { to, topics, partitions }: SingleMove,
+  log: Log,
+): Promise<MovedPartition[]> {
+  try {
+    return await moveGroup(group, topics, to, partitions)
+  } catch (error) {
+    const isAbsent = error instanceof RelayError && error.code === 'INPUT_INVALID'
+    if (to.at !== 'offset' || !isAbsent) throw error
+    log.warn('the group cannot go on at this offset', {
+      ...{ trigger: name, reason: error.message, instead: initialOffset },
+    })
+    return await moveGroup(group, topics, { at: initialOffset }, partitions)
+  }
 }
 
 async function forget(

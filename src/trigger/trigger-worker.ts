@@ -40,7 +40,7 @@ export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
   const { database, directory, handler, log } = options
   const context: MemberContext = {
     ...{ directory, handler, log },
-    makeMoves: (trigger, consumer, topics) => makeMoves(database, trigger, consumer, topics),
+    makeMoves: (trigger, consumer, topics) => makeMoves(database, trigger, consumer, topics, log),
   }
   const members = new Map<string, { name: string; member: TriggerMember }>()
   const leaving = new Set<Promise<void>>()
