@@ -61,8 +61,9 @@ export function readDeclarations(sources: readonly Source[], registry: DriverReg
   return read
 }
 
-function readNative(document: SourceDocument, { all, problems }: Declarations): void {
-  const { value, source, placeOf } = document
+function readNative(document: SourceDocument, read: Declarations): void {
+  const { value, placeOf } = document
+  const { problems } = read
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     problems.push({
       place: placeOf([]),
@@ -74,35 +75,37 @@ function readNative(document: SourceDocument, { all, problems }: Declarations): 
     const section = SECTION_KEYS.find((known) => known === key)
     if (section === undefined) {
       problems.push({ place: placeOf([key]), message: unknownText(key, SECTION_KEYS) })
-    } else if (!Array.isArray(items)) {
-      if (items !== null)
-        problems.push({ place: placeOf([key]), message: `${key} is ${shown(items)}: make it a list` })
-    } else {
-      for (const [index, item] of items.entries()) {
-        const fields: Fields | undefined =
-          item !== null && typeof item === 'object' && !Array.isArray(item)
-            ? Object.fromEntries(Object.entries(item))
-            : undefined
-        const label = `${key}[${index}]`
-        if (!fields) {
-          problems.push({
-            place: placeOf([key, index]),
-            message: `${label} is ${shown(item)}: make it an object with a name`,
-          })
-          continue
-        }
-        all.push({
-          section,
-          name: String(fields.name ?? ''),
-          item: fields,
-          source,
-          label,
-          placeOf: (path) => placeOf([key, index, ...path]),
-          isRefused: false,
-        })
-      }
+    } else if (Array.isArray(items)) {
+      for (const [index, item] of items.entries()) readItem(document, section, index, item, read)
+    } else if (items !== null) {
+      problems.push({ place: placeOf([key]), message: `${key} is ${shown(items)}: make it a list` })
     }
   }
+}
+
+function readItem(
+  { source, placeOf }: SourceDocument,
+  section: SectionKey,
+  index: number,
+  item: unknown,
+  { all, problems }: Declarations,
+): void {
+  const label = `${section}[${index}]`
+  if (item === null || typeof item !== 'object' || Array.isArray(item)) {
+    const message = `${label} is ${shown(item)}: make it an object with a name`
+    problems.push({ place: placeOf([section, index]), message })
+    return
+  }
+  const fields: Fields = Object.fromEntries(Object.entries(item))
+  all.push({
+    section,
+    name: String(fields.name ?? ''),
+    item: fields,
+    source,
+    label,
+    placeOf: (path) => placeOf([section, index, ...path]),
+    isRefused: false,
+  })
 }
 
 function faultsIn({ section, item, label }: Declaration, registry: DriverRegistry): Fault[] {
