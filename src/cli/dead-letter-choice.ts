@@ -52,6 +52,8 @@ export async function isWanted(
 ): Promise<boolean> {
   if ('filter' in choice && count === 0) console.log('No waiting dead letters match.')
   if (count === 0) return false
+  const { MOST_CHOSEN } = await import('../trigger/resolve-dead-letters.js')
+  if (count === MOST_CHOSEN) console.error(`These are the oldest ${MOST_CHOSEN}: there may be more.`)
   return 'ids' in choice || yes === true || (await confirm(`${verb} ${lettersText(count)}?`, command))
 }
 

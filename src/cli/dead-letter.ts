@@ -74,7 +74,7 @@ Examples:
 
   withChoice(deadLetter.command('discard [id...]'))
     .description(
-      'Wait for letters no more. They are kept, and can be listed, until the audit log forgets the day.',
+      'Wait for letters no more. They can be listed until BPMN_RELAY_DEAD_LETTER_RETENTION_DAYS are over.',
     )
     .requiredOption('--reason <text>', 'why; kept with the letter and in the audit log')
     .addHelpText(

@@ -181,22 +181,6 @@ function headerBytes(header: StoredHeader): string | Buffer {
   return typeof header === 'string' ? header : Buffer.from(header.base64, 'base64')
 }
 
-/** Forgets letters that were replayed or discarded so many days ago; those that wait are kept. */
-export async function forgetDeadLetters(database: Queries, keptDays: number): Promise<void> {
-  let removed: unknown[]
-  do {
-    removed = await database.query(
-      `DELETE FROM dead_letter WHERE id = ANY(ARRAY(
-         SELECT id FROM dead_letter WHERE state <> 'waiting' AND resolved_at < now() - $1::int * interval '1 day'
-         LIMIT ${FORGET_ROWS} FOR UPDATE SKIP LOCKED))
-       RETURNING 1`,
-      [keptDays],
-    )
-  } while (removed.length === FORGET_ROWS)
-}
-
-const FORGET_ROWS = 1000
-
 /** A filter as SQL over `dead_letter AS letter`, to which more may be added. */
 export function conditionsOf(filter: DeadLetterFilter): {
   conditions: string[]

@@ -8,7 +8,6 @@ import {
   deadLetterById,
   deadLetterCount,
   deadLetterPage,
-  forgetDeadLetters,
   inboundOf,
 } from '../../../src/trigger/dead-letters.js'
 import { chosenLetters, claimLetter } from '../../../src/trigger/resolve-dead-letters.js'
@@ -127,17 +126,5 @@ test('Letters are discarded with a row in the audit log each', async (t) => {
       message: `dead letter ${first} does not wait any more: ada has discarded it`,
     })
     await assert.rejects(chosenLetters(database, { ids: [second, 'x'] }), { code: 'NOT_FOUND' })
-  })
-
-  await t.test('and forgotten in the end, while those that wait are not', async () => {
-    await database.query(`UPDATE dead_letter SET at = now() - interval '9 days'`)
-    await database.query(
-      `UPDATE dead_letter SET resolved_at = now() - interval '8 days' WHERE state <> 'waiting'`,
-    )
-    await forgetDeadLetters(database, 8)
-    assert.deepEqual(
-      (await deadLetterPage(database, {}, { limit: 10 })).letters.map(({ id }) => id),
-      [second],
-    )
   })
 })
