@@ -10,6 +10,7 @@ import * as kafka from '../helpers/kafka.js'
 import { createRelay, type Relay } from '../helpers/relay.js'
 import * as rocketmq from '../helpers/rocketmq.js'
 import { testServers } from '../helpers/servers.js'
+import { openValve } from '../helpers/unwell-servers.js'
 import { waitFor } from '../helpers/wait-for.js'
 
 const servers = testServers()
@@ -197,15 +198,42 @@ test('Messages start processes, reach those that wait for them, and go on to oth
       const { id } = await relay.trigger({
         ...{ adapterId: kafkaAdapter.id, topics: [topic], action: start(processId) },
       })
-      await send(toKafka, topic, ['1', '2', '3', '4', '5', '6'])
+      await Promise.all([0, 1].map((partition) => send(toKafka, topic, ['1', '2', '3'], { partition })))
       await variables(6)
       await requestMoves(relay.database, id, [{ to: { at: 'offset', offset: '0' }, topic, partitions: [0] }])
-      const again = await waitFor('those of the moved partition again', async () => {
-        const all = (await variables(6)).map((json) => JSON.parse(json).attribute)
-        const ofFirst = all.filter(({ partition }) => partition === 0)
-        return all.length === 6 + ofFirst.length / 2 && all
+      const all = (await variables(9)).map((json) => JSON.parse(json).attribute)
+      assert.equal(all.filter(({ partition }) => partition === 0).length, 6)
+    }),
+
+    t.test('one is done with when the process that it started has ended', async (t) => {
+      const { processId, variables } = await startable(t, relay)
+      const endless = await relay.processes.deployTask({ type: `test-${randomUUID()}` })
+      const topic = await kafka.createTopic(bootstrapServers)
+      const completed = (process: string, completionTimeoutMs: number) =>
+        relay.trigger({
+          ...{ adapterId: kafkaAdapter.id, topics: [topic], action: start(process) },
+          ...{ acknowledge: 'completed', completionTimeoutMs },
+        })
+      await completed(processId, 60_000)
+      const { id } = await completed(endless, 2000)
+      await send(toKafka, topic, ['1'])
+      await variables(1)
+      const [letter] = await deadLetters(relay, id, 1)
+      assert.equal(letter?.stage, 'completion')
+      assert.match(letter?.error_text ?? '', /may run on, but it has not ended after 2000 ms/)
+      await waitFor('both to be recorded', async () => (await statuses(relay, topic)).length === 2)
+      assert.deepEqual((await statuses(relay, topic)).sort(), ['done', 'rejected'])
+    }),
+
+    t.test('one may be acknowledged when it is received', async (t) => {
+      const { processId, variables } = await startable(t, relay)
+      const topic = await kafka.createTopic(bootstrapServers)
+      await relay.trigger({
+        ...{ adapterId: kafkaAdapter.id, topics: [topic], action: start(processId) },
+        acknowledge: 'received',
       })
-      assert.ok(again.length > 6)
+      await send(toKafka, topic, ['1', '2', '3'])
+      await variables(3)
     }),
 
     t.test('a paused or stopped trigger takes nothing, and goes on where it was', async (t) => {
@@ -260,6 +288,90 @@ test('While the engine is away nothing is consumed, lost or given up, and it goe
   await variables(51)
   assert.equal((await deadLetters(relay, id, 0)).length, 0)
   await statusOf(relay, id, ({ state }) => state === 'consuming')
+})
+
+test('While Postgres is away nothing is consumed, lost or done twice, and it goes on by itself', async (t) => {
+  const relay = await createRelay(t)
+  const url = new URL(relay.database.url)
+  const valve = await openValve(t, url.host)
+  url.host = valve.address
+  const worker = await relay.startWorker({ DATABASE_URL: url.href, BPMN_RELAY_DATABASE_TIMEOUT_MS: '500' })
+  const adapter = await relay.adapter({ kind: 'kafka', valueSerialization: 'json' })
+  const { processId, variables } = await startable(t, relay)
+  const topic = await kafka.createTopic(bootstrapServers, { partitions: 2 })
+  await relay.trigger({
+    ...{ adapterId: adapter.id, topics: [topic], action: start(processId), maxAttempts: 1 },
+  })
+  const connection = kafka.kafkaConnection(t, bootstrapServers)
+  await send(connection, topic, ['0'])
+  await waitFor('the first record', async () => (await statuses(relay, topic)).length === 1)
+  valve.shut()
+  await send(
+    connection,
+    topic,
+    Array.from({ length: 20 }, (_, n) => String(n + 1)),
+  )
+  await waitFor('the worker to notice', () => /consuming waits.*DATABASE_AWAY/.test(worker.log()))
+  assert.equal((await variables(1)).length, 1)
+  valve.open()
+  const payloads = (await variables(21)).map((json) => JSON.parse(json).payload)
+  assert.equal(new Set(payloads).size, 21)
+  assert.equal(payloads.length, 21)
+})
+
+const MESSAGES = 400
+const KILLS = 2
+/** Messages in hand at a time. */
+const IN_HAND = 20
+
+test(`The worker is killed ${KILLS} times while ${MESSAGES} messages each start and correlate`, async (t) => {
+  const relay = await createRelay(t)
+  const adapter = await relay.adapter({
+    ...{ kind: 'kafka', valueSerialization: 'json' },
+    settings: { consumer: { sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 } },
+  })
+  const topic = await kafka.createTopic(bootstrapServers, { partitions: 3 })
+  const source = { adapterId: adapter.id, topics: [topic], concurrency: IN_HAND }
+  const started = await startable(t, relay)
+  await relay.trigger({ ...source, action: start(started.processId) })
+  const correlated = completeJobs(t)
+  const name = `test-${randomUUID()}`
+  await relay.processes.deployMessageStart({ name, type: correlated.type })
+  await relay.trigger({
+    ...source,
+    action: { kind: 'message', name, correlationKey: 'string(value)', messageId: null, ttlMs: 600_000 },
+  })
+  await send(
+    kafka.kafkaConnection(t, bootstrapServers),
+    topic,
+    Array.from({ length: MESSAGES }, (_, n) => String(n)),
+  )
+  for (let kills = 0; ; kills += 1) {
+    const worker = await relay.startWorker()
+    if (kills === KILLS) break
+    await started.variables(((kills + 1) * MESSAGES) / (KILLS + 2))
+    await worker.kill()
+  }
+  const instances = async (variables: (count: number) => Promise<string[]>) => {
+    const payloads = await waitFor(
+      'every message',
+      async () => {
+        const all = (await variables(MESSAGES)).map((json) => JSON.parse(json).payload)
+        return new Set(all).size === MESSAGES && all
+      },
+      120_000,
+    )
+    return payloads.length - MESSAGES
+  }
+  const [twiceStarted, twiceCorrelated] = [
+    await instances(started.variables),
+    await instances(correlated.variables),
+  ]
+  t.diagnostic(
+    `${MESSAGES} messages, ${KILLS} kills: ${twiceStarted} started twice, ${twiceCorrelated} correlated twice`,
+  )
+  assert.ok(twiceStarted <= KILLS * IN_HAND, `${twiceStarted} started twice`)
+  assert.equal(twiceCorrelated, 0)
 })
 
 /** Subtests that share what a test has made, side by side. */

@@ -30,6 +30,8 @@ export interface Processes {
   deployTask(task: ServiceTask): Promise<string>
   /** Deploys `start → catch message → task → end`; resolves to the id of the process. */
   deployMessageThenTask(given: { name: string; correlationKey: string; type: string }): Promise<string>
+  /** Deploys `start by message → task → end`; resolves to the id of the process. */
+  deployMessageStart(given: { name: string; type: string }): Promise<string>
   /** Starts an instance and waits for its end. @returns the process's variables then */
   run(processId: string, variables?: Variables): Promise<Variables>
   /** Like `run`, for variables as JSON text, both ways: no digit is lost here. */
@@ -65,6 +67,12 @@ export function processesOn(t: TestContext, address: string): Processes {
     async deployMessageThenTask(given) {
       const processId = `test-${randomUUID()}`
       await deploy(messageProcess(processId, given))
+      return processId
+    },
+
+    async deployMessageStart(given) {
+      const processId = `test-${randomUUID()}`
+      await deploy(messageStartProcess(processId, given))
       return processId
     },
 
@@ -145,6 +153,18 @@ function messageProcess(
     <bpmn:endEvent id="End"/>
     <bpmn:sequenceFlow id="ToCatch" sourceRef="Start" targetRef="Catch"/>
     <bpmn:sequenceFlow id="ToTask" sourceRef="Catch" targetRef="Task"/>
+    <bpmn:sequenceFlow id="ToEnd" sourceRef="Task" targetRef="End"/>
+  </bpmn:process>`)
+}
+
+function messageStartProcess(processId: string, { name, type }: { name: string; type: string }): string {
+  return definitions(`
+  <bpmn:message id="Message" name="${escaped(name)}"/>
+  <bpmn:process id="${processId}" isExecutable="true">
+    <bpmn:startEvent id="Start"><bpmn:messageEventDefinition messageRef="Message"/></bpmn:startEvent>
+    <bpmn:serviceTask id="Task"><bpmn:extensionElements><zeebe:taskDefinition type="${escaped(type)}"/></bpmn:extensionElements></bpmn:serviceTask>
+    <bpmn:endEvent id="End"/>
+    <bpmn:sequenceFlow id="ToTask" sourceRef="Start" targetRef="Task"/>
     <bpmn:sequenceFlow id="ToEnd" sourceRef="Task" targetRef="End"/>
   </bpmn:process>`)
 }
