@@ -8,8 +8,9 @@ import { Background } from './background.js'
 import { type Handling, stopsConsumption } from './outages.js'
 import type { TriggerHandler } from './run-trigger.js'
 import type { Trigger } from './trigger.js'
-import { concurrencyWarning, listTopics, sourceKey, sourceOf, topicsOf } from './trigger-source.js'
+import { listTopics, sourceKey, sourceOf, topicsOf } from './trigger-source.js'
 import type { TriggerStatus } from './trigger-status.js'
+import { topicWarnings } from './warnings.js'
 
 /** How often topics of a pattern are looked for, and everything is looked at for want of a reason. */
 const LOOK_AGAIN_MS = 30_000
@@ -64,7 +65,7 @@ export class TriggerMember {
   #failures = 0
   /** `performance.now()` since which it has been trying to be where it is wanted. */
   #triedSince = performance.now()
-  #warned: string | undefined
+  #warned: ReadonlySet<string> = new Set()
 
   constructor(trigger: Trigger, context: MemberContext) {
     this.#trigger = trigger
@@ -177,7 +178,7 @@ export class TriggerMember {
       this.#log.info('consuming', { group: source.group, topics })
       if (trigger.acknowledge === 'received')
         this.#log.warn('messages are acknowledged when they are received: those in hand at a crash are lost')
-      await this.#warnOfConcurrency(trigger, topics, consumer)
+      await this.#warn(trigger, topics, consumer)
     }
     this.#pauseOrResume()
   }
@@ -258,17 +259,20 @@ export class TriggerMember {
     return Math.min(retryBackOffMaxMs, retryBackOffMs * 2 ** Math.min(attempt - 1, 30))
   }
 
-  async #warnOfConcurrency(
-    trigger: Trigger,
-    topics: readonly string[],
-    consumer: AdapterConsumer,
-  ): Promise<void> {
+  /** Of what it is to be told about the topics; each once. */
+  async #warn(trigger: Trigger, topics: readonly string[], consumer: AdapterConsumer): Promise<void> {
     if (trigger.concurrency === null) return
     // Who may read a topic need not be allowed to list them.
     const all = await listTopics(consumer).catch(() => [])
-    const warning = concurrencyWarning(trigger, topics, all)
-    if (warning !== undefined && warning !== this.#warned) this.#log.warn(warning)
-    this.#warned = warning
+    const known = all.filter(({ topic }) => topics.includes(topic))
+    const warnings = topicWarnings(
+      { ...trigger, topics: known.map(({ topic }) => topic) },
+      new Map(
+        known.map((summary) => [summary.topic, 'queues' in summary ? summary.queues : summary.partitions]),
+      ),
+    )
+    for (const warning of warnings) if (!this.#warned.has(warning)) this.#log.warn(warning)
+    this.#warned = new Set(warnings)
   }
 }
 

@@ -50,29 +50,3 @@ export function sourceKey({ hash }: AdapterConsumer, source: Source): string {
   const { group, topics, order, from, concurrency } = source
   return JSON.stringify([hash, group, topics, order, from, concurrency])
 }
-
-/**
- * What to say of topics with fewer partitions than messages may be handled at a time; undefined: nothing.
- * @param all topics there are
- */
-export function concurrencyWarning(
-  { concurrency, order }: Pick<Trigger, 'concurrency' | 'order'>,
-  topics: readonly string[],
-  all: readonly TopicSummary[],
-): string | undefined {
-  if (concurrency === null) return undefined
-  const few = all.flatMap((summary) => {
-    const count = 'partitions' in summary ? summary.partitions : summary.queues
-    return topics.includes(summary.topic) && count < concurrency ? [`${summary.topic} has ${count}`] : []
-  })
-  if (few.length === 0) return undefined
-  const what = `concurrency is ${concurrency}, and of partitions topic ${few.join(', topic ')}`
-  switch (order) {
-    case 'queue':
-      return `${what}: with order "queue" each of them is handled by one at a time, so that the others have nothing to do`
-    case 'key':
-      return `${what}: messages of one partition are handled side by side where their keys differ`
-    case 'none':
-      return `${what}: messages of one partition are handled side by side`
-  }
-}
