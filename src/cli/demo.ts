@@ -15,7 +15,7 @@ export function addDemoCommand(program: Command): void {
   program
     .command('demo')
     .description(
-      'See it work: five orders go through a process into Kafka and RocketMQ, on real local servers.',
+      'See it work: five orders go through a process into Kafka and RocketMQ, and on into the next process, on real local servers.',
     )
     .option('--once', 'end when everything is shown: with 0 if all is as it should be, else with 1')
     .option('--data-folder <folder>', 'where the servers keep their data; it is emptied first', DEMO_FOLDER)
@@ -58,15 +58,18 @@ async function demo(options: { once?: true; dataFolder: string }): Promise<void>
   if (result.differences.length > 0) throw new RelayError('INTERNAL', result.differences.join('; '))
 }
 
-function show({ orders, kafka, rocketmq, differences }: Demo): void {
+function show({ orders, kafka, rocketmq, started, differences }: Demo): void {
   for (const traces of [kafka, rocketmq]) {
     console.log(`\n${traces.adapter}: messages in the broker\n${messageTable(traces)}`)
     console.log(`\n${traces.adapter}: audit log (SYS_AUDIT_LOG)\n${auditTable(traces.calls)}`)
   }
-  console.log(`\nSLA counters\n${slaTable([...kafka.counters, ...rocketmq.counters])}`)
+  console.log(
+    `\n${started.trigger}: processes started by the messages of ${kafka.adapter}\n${auditTable(started.calls)}`,
+  )
+  console.log(`\nSLA counters\n${slaTable([...kafka.counters, ...rocketmq.counters, ...started.counters])}`)
   if (differences.length === 0) {
     console.log(
-      `\nAs promised: each of ${orders.length} orders is once in Kafka and once in RocketMQ, under the request id of its audit row, and counted once for each.`,
+      `\nAs promised: each of ${orders.length} orders is once in Kafka and once in RocketMQ, under the request id of its audit row, and counted once for each; its message in Kafka has started the next process once.`,
     )
   }
 }
@@ -86,6 +89,7 @@ Everything stays up until Ctrl-C. To go on, in another terminal:
 
 ${exportLines(environment).replace(/^/gm, '  ')}
   ${program} adapter show orders-kafka
+  ${program} trigger show orders-in
   ${program} audit list --since 1h
   ${program} sla show
   ${program} env set KAFKA_BOOTSTRAP 127.0.0.1:1    # jobs now fail and are tried again; set it back to let them pass

@@ -47,3 +47,31 @@ export function differences(orders: readonly Order[], traces: Traces): string[] 
   if (errors > 0) found.push(`${adapter}: ${errors} errors counted instead of 0`)
   return found
 }
+
+/** What a trigger has started, as audit log and counters tell it. */
+export interface Started {
+  trigger: string
+  calls: readonly AuditEntry[]
+  counters: readonly SlaSummary[]
+}
+
+/** As `differences`: each message has started one process instance, under the request id of its publishing. */
+export function roundTripDifferences(
+  orders: readonly Order[],
+  { calls }: Traces,
+  { trigger, calls: starts, counters }: Started,
+): string[] {
+  const found = orders.flatMap(({ orderId, processInstanceKey }) => {
+    const published = calls.find((call) => call.processInstanceKey === processInstanceKey)
+    const own = starts.filter((start) => start.requestId === published?.requestId)
+    const [start] = own
+    if (!start || own.length > 1) {
+      return [`${trigger}, order ${orderId}: ${own.length} process instances started instead of 1`]
+    }
+    return start.status === 'done' ? [] : [`${trigger}, order ${orderId}: the audit row says ${start.status}`]
+  })
+  const counted = counters.reduce((sum, { calls: each }) => sum + each, 0)
+  if (counted !== orders.length)
+    found.push(`${trigger}: ${counted} starts counted instead of ${orders.length}`)
+  return found
+}

@@ -1,21 +1,29 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { NewAdapter } from '../adapters/adapter.js'
+import type { AuditEntry } from '../audit/audit-entry.js'
 import { auditPage } from '../audit/audit-queries.js'
 import { readConfig } from '../core/config.js'
 import { createLog } from '../core/log.js'
 import { packageRoot } from '../core/package-root.js'
+import { pause } from '../core/time-limit.js'
+import type { Database } from '../db/database.js'
 import { zeebeProcesses } from '../engine/zeebe-processes.js'
 import { openWorkbench, startService } from '../service.js'
 import { slaSummaries } from '../sla/sla-queries.js'
 import type { OnProgress } from '../stack/progress.js'
 import { startStack } from '../stack/stack.js'
-import { differences, type Order, type Traces } from './compare.js'
+import { loadTriggerAdapters } from '../trigger/trigger-adapters.js'
+import { createTrigger } from '../trigger/triggers.js'
+import { differences, type Order, roundTripDifferences, type Started, type Traces } from './compare.js'
 import { environmentOf } from './environment.js'
 import { readKafkaTopic, readRocketmqTopic } from './read-back.js'
 
 /** What the process in bpmn/order-published.bpmn refers to. */
 const PROCESS = 'order-published'
+/** What each of its messages starts. */
+const NEXT_PROCESS = 'order-started-by-message'
+const TRIGGER = 'orders-in'
 const KAFKA = { adapter: 'orders-kafka', topic: 'orders' }
 const ROCKETMQ = { adapter: 'orders-rocketmq', topic: 'order-announcements' }
 
@@ -26,6 +34,8 @@ const ADAPTERS: NewAdapter[] = [
     kind: 'kafka',
     address: `@env(${VARIABLES.kafka})`,
     description: 'orders of the shop',
+    // So that the trigger sees objects and not texts.
+    valueSerialization: 'json',
   },
   {
     name: ROCKETMQ.adapter,
@@ -34,6 +44,9 @@ const ADAPTERS: NewAdapter[] = [
     description: 'announcements of orders',
   },
 ]
+/** A trigger joins its group within seconds. */
+const START_LIMIT_MS = 60_000
+const LOOK_AGAIN_MS = 200
 const CUSTOMERS = ['Ada Lovelace', 'Boris', '陈晨', 'Dana', 'Emil']
 
 export interface DemoOptions {
@@ -51,6 +64,7 @@ export interface Demo {
   orders: Order[]
   kafka: Traces
   rocketmq: Traces
+  started: Started
   /** Empty when everything is as promised. */
   differences: string[]
   /** Stops the worker and the servers. */
@@ -58,8 +72,8 @@ export interface Demo {
 }
 
 /**
- * The whole road, on real servers: two adapters, a worker, a process started five times, and what each left in the
- * brokers, in the audit log and in the counters. The worker and the servers go on running until `stop`.
+ * The whole road, on real servers: two adapters, a worker, a process started five times, what each left in the
+ * brokers, in the audit log and in the counters, and the next process that each message has started. The worker and the servers go on running until `stop`.
  * @throws RelayError; then everything is stopped.
  */
 export async function runDemo({ folder, signal, onProgress, onStep }: DemoOptions): Promise<Demo> {
@@ -81,7 +95,8 @@ export async function runDemo({ folder, signal, onProgress, onStep }: DemoOption
     const log = createLog({ level: config.logLevel, format: config.logFormat })
 
     onStep('Making two environment variables and two adapters whose addresses refer to them')
-    const { database, store } = await openWorkbench(config, log)
+    const workbench = await openWorkbench(config, log)
+    const { database, store } = workbench
     closers.push(() => database.close())
     const description = 'made by the demo'
     const addresses = { [VARIABLES.kafka]: kafka.bootstrapServers, [VARIABLES.rocketmq]: rocketmq.nameServer }
@@ -109,6 +124,22 @@ export async function runDemo({ folder, signal, onProgress, onStep }: DemoOption
       }),
     )
 
+    onStep(
+      `Making a trigger that starts the process ${NEXT_PROCESS} with each message of topic ${KAFKA.topic}`,
+    )
+    await processes.deploy(path.join(packageRoot(), 'bpmn', `${NEXT_PROCESS}.bpmn`))
+    const { id: adapterId } = await store.adapter(KAFKA.adapter)
+    await createTrigger(
+      database,
+      {
+        ...{ name: TRIGGER, adapterId, topics: [KAFKA.topic], initialOffset: 'earliest' },
+        action: { kind: 'start', processId: NEXT_PROCESS, version: null },
+        variables: '={order: value}',
+      },
+      await loadTriggerAdapters({ ...workbench, log }),
+    )
+    await untilStarted(database, orders.length, signal)
+
     onStep("Reading the messages back with the brokers' own tools")
     const tools = { folder: path.join(folder, 'tools'), signal }
     await mkdir(tools.folder, { recursive: true })
@@ -120,19 +151,41 @@ export async function runDemo({ folder, signal, onProgress, onStep }: DemoOption
     const tracesOf = async (adapter: string, messages: Traces['messages']): Promise<Traces> => ({
       adapter,
       messages,
-      calls: (await auditPage(database, { adapter }, { limit: 1000 })).entries,
-      counters: await slaSummaries(database, config, { adapter, since }),
+      calls: (await auditPage(database, { adapter, source: 'job' }, { limit: 1000 })).entries,
+      counters: await slaSummaries(database, config, { adapter, operation: 'publish', since }),
     })
     const traces = {
       kafka: await tracesOf(KAFKA.adapter, inKafka),
       rocketmq: await tracesOf(ROCKETMQ.adapter, inRocketmq),
     }
+    const started: Started = {
+      trigger: TRIGGER,
+      calls: await callsOfTrigger(database),
+      counters: await slaSummaries(database, config, { operation: 'trigger.start', since }),
+    }
     return {
-      ...{ environment, orders, ...traces, stop },
-      differences: [...differences(orders, traces.kafka), ...differences(orders, traces.rocketmq)],
+      ...{ environment, orders, ...traces, started, stop },
+      differences: [
+        ...differences(orders, traces.kafka),
+        ...differences(orders, traces.rocketmq),
+        ...roundTripDifferences(orders, traces.kafka, started),
+      ],
     }
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+async function callsOfTrigger(database: Database): Promise<AuditEntry[]> {
+  return (await auditPage(database, { source: 'trigger' }, { limit: 1000 })).entries
+}
+
+/** Whatever is missing at the end of the limit is told as a difference. */
+async function untilStarted(database: Database, count: number, signal: AbortSignal): Promise<void> {
+  const giveUpAt = performance.now() + START_LIMIT_MS
+  while ((await callsOfTrigger(database)).length < count && performance.now() < giveUpAt) {
+    await pause(LOOK_AGAIN_MS, signal)
+    if (signal.aborted) return
   }
 }

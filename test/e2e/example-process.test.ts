@@ -121,6 +121,25 @@ test('The shipped diagrams and templates', async (t) => {
     })
   })
 
+  await t.test('the message of an order starts the next process', async () => {
+    await relay.processes.deploy(await readFile('bpmn/order-started-by-message.bpmn', 'utf8'))
+    const { id: adapterId } = await relay.adapter({ kind: 'kafka', valueSerialization: 'json' })
+    await relay.trigger({
+      ...{ adapterId, topics: [kafkaTopic], variables: '={order: value}' },
+      action: { kind: 'start', processId: 'order-started-by-message', version: null },
+    })
+    const [started, another] = await waitFor('the message to start it', async () => {
+      const rows = await relay.database.query(
+        `SELECT status, process_id, start.request_id = publish.request_id AS "isTraced"
+         FROM sys_audit_log AS start, (SELECT request_id FROM sys_audit_log WHERE element_id = 'PublishToKafka') AS publish
+         WHERE source = 'trigger'`,
+      )
+      return rows.length > 0 && rows
+    })
+    assert.equal(another, undefined)
+    assert.deepEqual(started, { status: 'done', process_id: 'order-started-by-message', isTraced: true })
+  })
+
   await t.test('a task filled in from the Kafka template publishes', async () => {
     const topic = await kafka.createTopic(bootstrapServers, { partitions: 2 })
     const processId = `test-${randomUUID()}`

@@ -81,8 +81,8 @@ const LAYERS: Record<string, string[]> = {
     ...['src/publish', 'src/trigger', 'src/alerts', 'src/http'],
   ],
   'src/demo': [
-    ...['src/core', 'src/stack', 'src/engine', 'src/sla', 'src/audit', 'src/adapters'],
-    'src/service.ts',
+    ...['src/core', 'src/db', 'src/stack', 'src/engine', 'src/sla', 'src/audit', 'src/adapters'],
+    ...['src/trigger', 'src/service.ts'],
   ],
   'src/cli': [
     ...['src/core', 'src/stack', 'src/db', 'src/brokers', 'src/sla', 'src/audit', 'src/adapters'],

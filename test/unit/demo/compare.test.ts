@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { AuditEntry } from '../../../src/audit/audit-entry.js'
-import { differences, type Traces } from '../../../src/demo/compare.js'
+import { differences, roundTripDifferences, type Started, type Traces } from '../../../src/demo/compare.js'
 import type { SlaSummary } from '../../../src/sla/sla-queries.js'
 
 const ORDERS = ['1', '2'].map((number) => ({ orderId: `order-${number}`, processInstanceKey: number }))
@@ -70,5 +70,36 @@ describe('the comparison of the demo', () => {
   it('finds calls that are not counted, and counted errors', () => {
     assert.match(found({ counters: [] }), /0 calls counted instead of 2/)
     assert.match(found({ counters: [{ ...COUNTER, errors: 1 }] }), /1 errors counted/)
+  })
+})
+
+describe('the comparison of the round trip', () => {
+  const TRACES: Traces = { adapter: 'orders', messages: [], calls: [call('1'), call('2')], counters: [] }
+  const start = (key: string, more: Partial<AuditEntry> = {}) =>
+    call(key, { ...{ source: 'trigger', operation: 'trigger.start', status: 'done' }, ...more })
+  const missing = (more: Partial<Started>) =>
+    roundTripDifferences(ORDERS, TRACES, {
+      ...{ trigger: 'in', calls: [start('1'), start('2')], counters: [COUNTER] },
+      ...more,
+    }).join('\n')
+
+  it('finds nothing where each message has started one process', () => {
+    assert.equal(missing({}), '')
+  })
+
+  it('names the order whose message has started nothing, or two', () => {
+    assert.equal(
+      missing({ calls: [start('1')] }),
+      'in, order order-2: 0 process instances started instead of 1',
+    )
+    assert.match(missing({ calls: [start('1'), start('2'), start('2')] }), /order-2: 2 process instances/)
+  })
+
+  it('names the order whose message was given up, and miscounted starts', () => {
+    assert.match(
+      missing({ calls: [start('1'), start('2', { status: 'rejected' })] }),
+      /order-2: .* says rejected/,
+    )
+    assert.match(missing({ counters: [] }), /in: 0 starts counted instead of 2/)
   })
 })
