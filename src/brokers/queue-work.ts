@@ -13,7 +13,8 @@ export interface QueueWorkOptions<M extends Queued> {
   batchSize: number
   /** Messages of one lane are handled one after the other; undefined: this one keeps no order. */
   laneOf(message: M): string | undefined
-  handle(batch: M[]): Promise<void>
+  /** @param isGivenUp aborted once the queue is dropped: however it ends then, it counts for nothing */
+  handle(batch: M[], isGivenUp: AbortSignal): Promise<void>
   /**
    * A message whose handler rejected. Resolves to undefined once somebody else has charge of it, otherwise to the
    * milliseconds after which it is handled again. Must not reject.
@@ -54,7 +55,7 @@ export class QueueWork<M extends Queued> {
   #bytes = 0
   #running = 0
   #idleWaiters: (() => void)[] = []
-  #dropped = false
+  readonly #dropping = new AbortController()
   isPaused = false
 
   constructor(options: QueueWorkOptions<M>) {
@@ -65,6 +66,10 @@ export class QueueWork<M extends Queued> {
   /** Of the first message that is not done: what may be committed. */
   get position(): bigint {
     return this.#entries[this.#head]?.offset ?? this.#end
+  }
+
+  get #dropped(): boolean {
+    return this.#dropping.signal.aborted
   }
 
   /** Offset behind all that came. */
@@ -111,7 +116,7 @@ export class QueueWork<M extends Queued> {
 
   /** Forgets everything; what is being handled counts for nothing any more. */
   drop(): void {
-    this.#dropped = true
+    this.#dropping.abort()
     for (const timer of this.#timers) clearTimeout(timer)
     this.#lanes.clear()
     this.#unordered.waiting = []
@@ -125,7 +130,7 @@ export class QueueWork<M extends Queued> {
     let again: Entry<M>[] = []
     let delayMs = 0
     try {
-      await handle(messages)
+      await handle(messages, this.#dropping.signal)
       for (const entry of batch) this.#finish(entry)
     } catch (error) {
       for (const entry of batch) {

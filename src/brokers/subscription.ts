@@ -67,8 +67,10 @@ export type InitialPosition = Exclude<StartPosition, { at: 'offset' }>
 /**
  * Gets one or more messages of one queue, in order. Once it resolves they count as consumed. When it rejects, all of
  * them come again in the way of the broker, and with an order to keep, nothing that must wait for them overtakes.
+ * `isGivenUp` is aborted when the queue goes to another member, which gets them too: however it ends here, it counts for
+ * nothing, and what was not begun with is best left alone.
  */
-export type MessageHandler = (messages: readonly InboundMessage[]) => Promise<void>
+export type MessageHandler = (messages: readonly InboundMessage[], isGivenUp: AbortSignal) => Promise<void>
 
 /** A Kafka partition or a RocketMQ queue. */
 export interface QueueId {

@@ -171,8 +171,9 @@ export class TriggerMember {
       await this.#leave()
       const leaving = new AbortController()
       const source = sourceOf(trigger, topics, this.#redeliveryDelayMs)
-      const subscription = await consumer.subscribe(source, (messages) =>
-        this.#handle(messages, leaving.signal),
+      const signalOf = eitherOf(leaving.signal)
+      const subscription = await consumer.subscribe(source, (messages, isGivenUp) =>
+        this.#handle(messages, signalOf(isGivenUp)),
       )
       this.#joined = { key, topics, subscription, leaving, isPaused: false }
       this.#log.info('consuming', { group: source.group, topics })
@@ -219,14 +220,14 @@ export class TriggerMember {
     else joined.subscription.resume()
   }
 
-  async #handle(messages: readonly InboundMessage[], leaving: AbortSignal): Promise<void> {
+  async #handle(messages: readonly InboundMessage[], signal: AbortSignal): Promise<void> {
     const trigger = this.#trigger
     if (trigger.acknowledge === 'received') {
       const limit = trigger.concurrency ?? DEFAULT_IN_BACKGROUND
       for (const message of messages) await this.#background.take(limit, () => this.#persist(message))
       return
     }
-    await inOrder(trigger.order, messages, (message) => this.#handleOne(message, leaving))
+    await inOrder(trigger.order, messages, (message) => this.#handleOne(message, signal))
   }
 
   async #handleOne(message: InboundMessage, signal: AbortSignal): Promise<void> {
@@ -277,6 +278,16 @@ export class TriggerMember {
 }
 
 const NONE: Pick<TriggerStatus, 'queues' | 'lag'> = { queues: 0, lag: {} }
+
+/** A signal that is aborted with either. One for each of the others: made for each message, they would add up. */
+function eitherOf(one: AbortSignal): (other: AbortSignal) => AbortSignal {
+  const known = new WeakMap<AbortSignal, AbortSignal>()
+  return (other) => {
+    const either = known.get(other) ?? AbortSignal.any([one, other])
+    known.set(other, either)
+    return either
+  }
+}
 
 /** @throws the first reason, once all that began has ended */
 async function inOrder(

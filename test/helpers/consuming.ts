@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
-import type { InboundMessage, Source, Subscription } from '../../src/brokers/subscription.js'
+import type { InboundMessage, MessageHandler, Source, Subscription } from '../../src/brokers/subscription.js'
 
 export interface Consuming {
   /** In the order their handlers began. */
@@ -8,10 +8,7 @@ export interface Consuming {
   subscription: Subscription
 }
 
-export type Subscribe = (
-  source: Source,
-  handle: (messages: readonly InboundMessage[]) => Promise<void>,
-) => Promise<Subscription>
+export type Subscribe = (source: Source, handle: MessageHandler) => Promise<Subscription>
 
 /** Consumes into a list, which holds a message before its handler decides about it. Closed with the test. */
 export async function consume(

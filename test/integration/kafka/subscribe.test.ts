@@ -93,6 +93,27 @@ describe('a Kafka subscription', { concurrency: true }, () => {
     assert.equal(other.messages.length, 1)
   })
 
+  test('lets a handler know that its partition went to another member, which has the message now', async (t) => {
+    const topic = await createTopic(server, { partitions: 2 })
+    const source = { group: newGroup(), topics: [{ topic }], from: { at: 'earliest' } } as const
+    for (const partition of [0, 1]) await publish(topic, `${partition}`, { partition })
+    const signals = new Map<string, AbortSignal>()
+    const gate = new Gate()
+    t.after(() => gate.open())
+    const subscribe = subscribeBy({ rebalanceTimeoutMs: 1000 })
+    const waiting = await subscribe(source, async (messages, isGivenUp) => {
+      for (const message of messages) signals.set(textOf(message), isGivenUp)
+      await gate.opened
+    })
+    t.after(() => waiting.close())
+    await waitFor('both to be in flight', () => signals.size === 2)
+
+    const other = await consume(t, subscribe, source)
+    await waitFor('the share of the other', () => other.messages.length === 1)
+    const gone = other.messages.map(textOf)
+    for (const [value, { aborted }] of signals) assert.equal(aborted, gone.includes(value), value)
+  })
+
   test('lets others pass a message that fails again and again, and its position waits for it', async (t) => {
     const topic = await createTopic(server)
     let isCured = false

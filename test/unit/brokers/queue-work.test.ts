@@ -120,6 +120,23 @@ describe('the work of a queue', () => {
     assert.deepEqual(running(), ['0'])
   })
 
+  test('lets its handlers know when it is dropped', async () => {
+    let isGivenUp: AbortSignal | undefined
+    const work = new QueueWork<Message>({
+      ...{ start: 0n, batchSize: 1, laneOf: () => undefined, onProgress: () => undefined },
+      handle: async (_, signal) => {
+        isGivenUp = signal
+        await new Promise(() => undefined)
+      },
+      afterFailure: async () => undefined,
+    })
+    work.add([message(0)], 1n)
+    void work.startNext()
+    assert.equal(isGivenUp?.aborted, false)
+    work.drop()
+    assert.equal(isGivenUp?.aborted, true)
+  })
+
   test('ignores how a handler ends after it was dropped', async () => {
     const { work, add, finish, running } = controlled({ retry: 0 })
     add([message(0), message(1)], 2)

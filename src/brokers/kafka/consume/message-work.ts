@@ -15,7 +15,11 @@ export function messageWork(
   return {
     batchSize,
     laneOf: laneOf(order),
-    handle: (batch) => handle(batch.map((message) => inboundMessage(place, message))),
+    handle: (batch, isGivenUp) =>
+      handle(
+        batch.map((message) => inboundMessage(place, message)),
+        isGivenUp,
+      ),
     async afterFailure({ offset, attempt }, error) {
       const delayMs = redeliveryDelayMs(attempt)
       log.debug('a message was not consumed', {

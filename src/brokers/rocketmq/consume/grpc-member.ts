@@ -89,7 +89,7 @@ export class GrpcMember implements Subscription {
       start: 0n,
       batchSize: source.batchSize,
       laneOf: ({ received }) => this.#laneOf(received),
-      handle: (batch) => this.#consume(batch),
+      handle: (batch, isGivenUp) => this.#consume(batch, isGivenUp),
       afterFailure: (message, error) => this.#afterFailure(message, error),
       onProgress: () => {
         this.#dispatcher.dispatch()
@@ -251,12 +251,13 @@ export class GrpcMember implements Subscription {
     }
   }
 
-  async #consume(batch: Work[]): Promise<void> {
+  async #consume(batch: Work[], isGivenUp: AbortSignal): Promise<void> {
     const { namespace } = this.#settings
     await this.#handle(
       await Promise.all(
         batch.map(({ received, attempt }) => inboundFromProxy({ ...received, attempt }, namespace)),
       ),
+      isGivenUp,
     )
     await Promise.all(batch.map(({ received }) => this.#acknowledge(received)))
   }

@@ -25,9 +25,10 @@ export function messageWork(queue: ReadQueue, options: MessageWorkOptions): Pull
   return {
     batchSize,
     laneOf: laneOf(queue, source, group),
-    async handle(batch) {
+    async handle(batch, isGivenUp) {
       await handle(
         await Promise.all(batch.map((message) => inboundMessage(message, queue.broker, namespace))),
+        isGivenUp,
       )
     },
     afterFailure(message, error) {
