@@ -115,7 +115,7 @@ const TENCENT_CONSUMER: Correspondence[] = [
     name: '消息确认模式 (acknowledgement mode)',
     theirDefault: '流运行成功后确认',
     ours: null,
-    why: `${AT_TRIGGER}: \`--acknowledge\`, unless given once the engine has taken the message; \`completed\` is theirs`,
+    why: `${AT_TRIGGER}: \`--acknowledge\`, unless given once the engine has taken the message; \`completed\` is theirs ([why](adr/0016-accepted-is-consumed.md))`,
   },
   {
     name: '隔离级别 (isolation level)',

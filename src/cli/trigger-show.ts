@@ -99,7 +99,8 @@ function settingsTable({ trigger, limits }: TriggerReport, nameOf: NameOf): stri
   return table([{ title: 'FIELD' }, { title: 'VALUE' }], shown)
 }
 
-function moveText({ topic, partitions }: GroupMove, to: string): string {
+/** Such as `topic orders, partition 0 to offset 91`. */
+export function moveText({ topic, partitions }: GroupMove, to: string): string {
   const of = [
     ...(topic === undefined ? [] : [`topic ${topic}`]),
     ...(partitions === undefined ? [] : [`partition ${partitions.join(', ')}`]),

@@ -15,7 +15,7 @@ import {
   withRemovingOptions,
   withSettingOptions,
 } from './trigger-options.js'
-import { actionText, adapterNames, showTrigger, topicsText } from './trigger-show.js'
+import { actionText, adapterNames, moveText, showTrigger, topicsText } from './trigger-show.js'
 
 const WORDS = `
 A trigger does one thing with each message: it starts a process, correlates a BPMN message, or forwards it. Expressions
@@ -111,7 +111,8 @@ Examples:
     .addHelpText(
       'after',
       `
-Messages it goes back to are handled once more; those it skips never are.
+Messages it goes back to are handled once more; those it skips never are. Where a partition does not hold the offset,
+the trigger goes on at its initial offset.
 
 Examples:
   bpmn-relay trigger seek orders-in --to 2h
@@ -231,14 +232,11 @@ async function seek(
   if (to.at === 'offset' && partitions === undefined) {
     command.error('error: each partition has its own offsets: add --partition')
   }
-  const of = [
-    ...(topic === undefined ? [] : [`topic ${topic}`]),
-    ...(partitions === undefined ? [] : [`partition ${partitions.join(', ')}`]),
-  ]
-  const question = `Move trigger "${name}"${of.length > 0 ? `, ${of.join(', ')},` : ''} to ${positionText(to)}?`
+  const move = { to, topic, partitions }
+  const question = `Move the group of trigger "${name}": ${moveText(move, positionText(to))}?`
   if (!options.yes && !(await confirm(question, command))) return
   await withTriggerAdmin(async (admin) => {
-    const trigger = await admin.seek(name, { to, topic, partitions })
+    const trigger = await admin.seek(name, move)
     console.log(
       `Trigger "${trigger.name}" goes on at ${positionText(to)} as soon as its group is moved: \`bpmn-relay trigger show "${trigger.name}"\` tells.`,
     )

@@ -116,7 +116,12 @@ export function checkMoves(
       `the group of trigger "${settings.name}" cannot be moved: over the protocol of adapter "${adapter.name}" it begins and goes on where the servers say; leave the position out, or use another adapter`,
     )
   }
-  for (const { topic } of moves) {
+  for (const { to, topic } of moves) {
+    if (to.at === 'offset' && topic === undefined && settings.topics.length !== 1) {
+      throw invalid(
+        `offset ${to.offset} is of no topic, and trigger "${settings.name}" listens to several: name one, as each has its own offsets`,
+      )
+    }
     if (topic === undefined || listensTo(settings, topic)) continue
     const those = settings.topicPattern ?? settings.topics.join(', ')
     throw invalid(`topic "${topic}" is none that trigger "${settings.name}" listens to: use one of ${those}`)

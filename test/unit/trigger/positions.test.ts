@@ -123,6 +123,14 @@ describe('a move', () => {
     })
   })
 
+  it('is refused to an offset of several topics', () => {
+    const move: GroupMove = { to: { at: 'offset', offset: '91' }, partitions: [0] }
+    assert.throws(() => checkMoves([move], settingsOf('kafka'), adapters), {
+      code: 'SETTINGS_INVALID',
+      message: /^offset 91 is of no topic, and trigger "in" listens to several: name one/,
+    })
+  })
+
   it('is refused where groups cannot be moved', () => {
     const settings = settingsOf('proxy')
     checkMoves([], settings, adapters)
