@@ -54,34 +54,33 @@ test('Dead letters are found', async (t) => {
     assert.equal(await deadLetterCount(database, { trigger: 'pay' }), 2)
   })
 
+  await t.test('and give the message back as it was, delivered once more', async () => {
+    const message = inboundMessage({
+      queue: { topic: '%RETRY%g', partition: 3, broker: 'b-1' },
+      key: null,
+      value: Buffer.from([0, 0xff]),
+      headers: { one: 'ü', many: ['a', Buffer.from([0xff])], nul: 'a\0b' },
+      tag: 'paid',
+      keys: ['a', 'b c'],
+      messageGroup: 'g',
+    })
+    const { attempts, ...letter } = await deadLetterById(
+      database,
+      await giveUp(database, { ...message, offset: '9223372036854775807' }),
+    )
+    assert.deepEqual(inboundOf({ attempts, ...letter }), {
+      ...message,
+      id: 'orders-0-7',
+      offset: '9223372036854775807',
+      queue: { topic: 'orders', partition: 3, broker: 'b-1' },
+      headers: { ...message.headers, nul: Buffer.from('a\0b') },
+      attempt: attempts + 1,
+    })
+  })
+
   await t.test('and refused where there are none', async () => {
     await assert.rejects(deadLetterById(database, 'x'), /NOT_FOUND|there is no dead letter "x"/)
     await assert.rejects(deadLetterPage(database, {}, { limit: 1, after: 'x' }), { code: 'INPUT_INVALID' })
-  })
-})
-
-test('A dead letter gives the message back as it was, delivered once more', async (t) => {
-  const database = await migratedDatabase(t)
-  const message = inboundMessage({
-    queue: { topic: '%RETRY%g', partition: 3, broker: 'b-1' },
-    key: null,
-    value: Buffer.from([0, 0xff]),
-    headers: { one: 'ü', many: ['a', Buffer.from([0xff])], nul: 'a\0b' },
-    tag: 'paid',
-    keys: ['a', 'b c'],
-    messageGroup: 'g',
-  })
-  const { attempts, ...letter } = await deadLetterById(
-    database,
-    await giveUp(database, { ...message, offset: '9223372036854775807' }),
-  )
-  assert.deepEqual(inboundOf({ attempts, ...letter }), {
-    ...message,
-    id: 'orders-0-7',
-    offset: '9223372036854775807',
-    queue: { topic: 'orders', partition: 3, broker: 'b-1' },
-    headers: { ...message.headers, nul: Buffer.from('a\0b') },
-    attempt: attempts + 1,
   })
 })
 
