@@ -64,8 +64,7 @@ async function replay(ids: string[], options: ReplayOptions, command: Command): 
       tally.add(replayed)
       if (json) console.log(JSON.stringify(jsonOf(replayed)))
       else if (chosen.length <= EACH_TOLD) console.log(`${replayed.id}: ${textOf(replayed)}`)
-      else
-        showProgress({ server: 'replay', text: `of ${lettersText(chosen.length)}`, percent: tally.percent })
+      else showProgress({ server: 'replay', text: lettersText(chosen.length), percent: tally.percent })
     }
     const request = { ids: chosen, perSecond, signal: stopping.signal, onEnd }
     const fault = await replayDeadLetters(context, handler, request).then(() => undefined, toRelayError)
