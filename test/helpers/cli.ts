@@ -28,9 +28,12 @@ export interface CommandLine {
   start(args: string[], env?: Record<string, string>): ChildProcess
 }
 
-/** The program, with a database and a master key of the test's own. */
-export async function commandLine(t: TestContext): Promise<CommandLine> {
-  const { url: databaseUrl } = await createTestDatabase(t)
+/** The program, with a database, migrated unless it is to be empty, and a master key of the test's own. */
+export async function commandLine(
+  t: TestContext,
+  of: { isEmpty?: boolean } = {},
+): Promise<CommandLine> {
+  const { url: databaseUrl } = await createTestDatabase(t, of)
   const own = {
     DATABASE_URL: databaseUrl,
     BPMN_RELAY_MASTER_KEY: randomBytes(32).toString('base64'),
