@@ -29,10 +29,7 @@ export interface CommandLine {
 }
 
 /** The program, with a database, migrated unless it is to be empty, and a master key of the test's own. */
-export async function commandLine(
-  t: TestContext,
-  of: { isEmpty?: boolean } = {},
-): Promise<CommandLine> {
+export async function commandLine(t: TestContext, of: { isEmpty?: boolean } = {}): Promise<CommandLine> {
   const { url: databaseUrl } = await createTestDatabase(t, of)
   const own = {
     DATABASE_URL: databaseUrl,
