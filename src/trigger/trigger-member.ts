@@ -1,11 +1,9 @@
 import type { AdapterConsumer, AdapterDirectory } from '../adapters/directory.js'
 import { Bell } from '../brokers/bell.js'
-import type { InboundMessage, MessageOrder, Subscription } from '../brokers/subscription.js'
+import type { Subscription } from '../brokers/subscription.js'
 import { type RelayError, toRelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import { pause } from '../core/time-limit.js'
-import { Background } from './background.js'
-import { type Handling, stopsConsumption } from './outages.js'
+import { Deliveries, eitherOf } from './deliveries.js'
 import type { TriggerHandler } from './run-trigger.js'
 import type { Trigger } from './trigger.js'
 import { listTopics, sourceKey, sourceOf, topicsOf } from './trigger-source.js'
@@ -17,8 +15,6 @@ const LOOK_AGAIN_MS = 30_000
 const FIRST_RETRY_MS = 1000
 /** While the group's offsets are still to be moved. */
 const MOVES_RETRY_MS = 1000
-/** Messages in hand of a trigger that acknowledges what it has received, where it does not say. */
-const DEFAULT_IN_BACKGROUND = 20
 
 export interface MemberContext {
   directory: AdapterDirectory
@@ -41,17 +37,11 @@ interface Joined {
   isPaused: boolean
 }
 
-interface Wanted {
-  key: string
-  topics: readonly string[]
-  consumer: AdapterConsumer
-}
-
 /** One trigger in this worker: keeps it subscribed as it is wanted, whatever changes and fails. */
 export class TriggerMember {
   readonly #context: MemberContext
   readonly #stopping = new AbortController()
-  readonly #background: Background
+  readonly #deliveries: Deliveries
   readonly #bell = new Bell()
   readonly #run: Promise<void>
   #log: Log
@@ -60,9 +50,8 @@ export class TriggerMember {
   /** While it is not subscribed. */
   #idle: Pick<TriggerStatus, 'state' | 'reason'> = { state: 'waiting', reason: 'it has just begun' }
   #lag: Pick<TriggerStatus, 'queues' | 'lag'> = { queues: 0, lag: {} }
-  /** What messages in hand wait for; each as often as messages do. */
-  readonly #holds: RelayError[] = []
   #failures = 0
+  #lastFailure: string | undefined
   /** `performance.now()` since which it has been trying to be where it is wanted. */
   #triedSince = performance.now()
   #warned: ReadonlySet<string> = new Set()
@@ -71,7 +60,12 @@ export class TriggerMember {
     this.#trigger = trigger
     this.#context = context
     this.#log = context.log.child({ trigger: trigger.name })
-    this.#background = new Background(this.#log)
+    this.#deliveries = new Deliveries({
+      trigger: () => this.#trigger,
+      handler: context.handler,
+      onChange: () => this.#pauseOrResume(),
+      log: this.#log,
+    })
     this.#run = this.#keep()
   }
 
@@ -87,18 +81,18 @@ export class TriggerMember {
     if (!joined) {
       const { state, reason } = this.#idle
       const pollAgeMs = state === 'failing' ? performance.now() - this.#triedSince : null
-      return { state, reason, topics: [], handling: this.#background.size, pollAgeMs, ...NONE }
+      return { state, reason, topics: [], handling: this.#deliveries.acknowledged, pollAgeMs, ...NONE }
     }
     const { error, lastPollAt, handling } = joined.subscription.status()
-    const hold = this.#holds.find(stopsConsumption)
+    const { heldBy, waitFor, acknowledged } = this.#deliveries
     const isPaused = this.#trigger.state === 'paused'
     const askedMs = performance.now() - this.#triedSince
     const pollAgeMs = lastPollAt === undefined ? askedMs : Math.max(0, Date.now() - lastPollAt)
     return {
-      state: isPaused ? 'paused' : hold ? 'held' : 'consuming',
-      reason: (hold ?? error ?? this.#holds[0])?.message ?? null,
+      state: isPaused ? 'paused' : heldBy ? 'held' : 'consuming',
+      reason: (heldBy ?? error ?? waitFor)?.message ?? null,
       topics: [...joined.topics],
-      handling: handling + this.#background.size,
+      handling: handling + acknowledged,
       pollAgeMs: joined.isPaused ? null : pollAgeMs,
       ...this.#lag,
     }
@@ -125,8 +119,7 @@ export class TriggerMember {
       const restMs = await this.#settle().catch((thrown: unknown) => this.#fail(toRelayError(thrown)))
       await this.#bell.wait(restMs)
     }
-    await this.#leave()
-    await this.#background.end()
+    await Promise.all([this.#leave(), this.#deliveries.end()])
   }
 
   /** Brings about what is wanted now. @returns when to look again, milliseconds from now */
@@ -144,8 +137,9 @@ export class TriggerMember {
       await this.#context.makeMoves(trigger, consumer, topics)
       return MOVES_RETRY_MS
     }
-    await this.#join(trigger, { key: this.#keyOf(trigger, consumer, topics), topics, consumer })
+    await this.#join(trigger, consumer, topics)
     this.#failures = 0
+    this.#lastFailure = undefined
     return LOOK_AGAIN_MS
   }
 
@@ -162,20 +156,18 @@ export class TriggerMember {
     }
   }
 
-  #keyOf(trigger: Trigger, consumer: AdapterConsumer, topics: readonly string[]): string {
-    return sourceKey(consumer, sourceOf(trigger, topics, this.#redeliveryDelayMs))
-  }
-
-  async #join(trigger: Trigger, { key, topics, consumer }: Wanted): Promise<void> {
+  async #join(trigger: Trigger, consumer: AdapterConsumer, topics: readonly string[]): Promise<void> {
+    const source = sourceOf(trigger, topics, this.#deliveries.redeliveryDelayMs)
+    const key = sourceKey(consumer, source)
     if (this.#joined?.key !== key) {
       await this.#leave()
       const leaving = new AbortController()
-      const source = sourceOf(trigger, topics, this.#redeliveryDelayMs)
       const signalOf = eitherOf(leaving.signal)
       const subscription = await consumer.subscribe(source, (messages, isGivenUp) =>
-        this.#handle(messages, signalOf(isGivenUp)),
+        this.#deliveries.handle(messages, signalOf(isGivenUp)),
       )
       this.#joined = { key, topics, subscription, leaving, isPaused: false }
+      this.#pauseOrResume()
       this.#log.info('consuming', { group: source.group, topics })
       if (trigger.acknowledge === 'received')
         this.#log.warn('messages are acknowledged when they are received: those in hand at a crash are lost')
@@ -203,8 +195,9 @@ export class TriggerMember {
   /** Where it has joined it stays so: what failed was to look at something again. */
   #fail(error: RelayError): number {
     const { message: reason, code } = error
-    if (this.#idle.reason !== reason || this.#failures === 0)
-      this.#log.warn('a trigger cannot consume', { code, reason })
+    const isNews = this.#lastFailure !== reason && !this.#stopping.signal.aborted
+    if (isNews) this.#log.warn('a trigger cannot consume', { code, reason })
+    this.#lastFailure = reason
     this.#idle = { state: 'failing', reason }
     this.#failures += 1
     return Math.min(LOOK_AGAIN_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1))
@@ -213,51 +206,11 @@ export class TriggerMember {
   #pauseOrResume(): void {
     const joined = this.#joined
     if (!joined) return
-    const isPaused = this.#trigger.state !== 'running' || this.#holds.some(stopsConsumption)
+    const isPaused = this.#trigger.state !== 'running' || this.#deliveries.heldBy !== undefined
     if (isPaused === joined.isPaused) return
     joined.isPaused = isPaused
     if (isPaused) joined.subscription.pause()
     else joined.subscription.resume()
-  }
-
-  async #handle(messages: readonly InboundMessage[], signal: AbortSignal): Promise<void> {
-    const trigger = this.#trigger
-    if (trigger.acknowledge === 'received') {
-      const limit = trigger.concurrency ?? DEFAULT_IN_BACKGROUND
-      for (const message of messages) await this.#background.take(limit, () => this.#persist(message))
-      return
-    }
-    await inOrder(trigger.order, messages, (message) => this.#handleOne(message, signal))
-  }
-
-  async #handleOne(message: InboundMessage, signal: AbortSignal): Promise<void> {
-    const onHold: Handling['onHold'] = (error) => {
-      this.#holds.push(error)
-      this.#pauseOrResume()
-      return () => {
-        this.#holds.splice(this.#holds.indexOf(error), 1)
-        this.#pauseOrResume()
-      }
-    }
-    await this.#context.handler.handle(this.#trigger, message, { signal, onHold })
-  }
-
-  /** Nobody hands it over again. */
-  async #persist(message: InboundMessage): Promise<void> {
-    const { signal } = this.#stopping
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#handleOne({ ...message, attempt }, signal)
-      } catch (error) {
-        if (signal.aborted || attempt >= this.#trigger.maxAttempts) throw error
-        await pause(this.#redeliveryDelayMs(attempt), signal)
-      }
-    }
-  }
-
-  readonly #redeliveryDelayMs = (attempt: number): number => {
-    const { retryBackOffMs, retryBackOffMaxMs } = this.#trigger
-    return Math.min(retryBackOffMaxMs, retryBackOffMs * 2 ** Math.min(attempt - 1, 30))
   }
 
   /** Of what it is to be told about the topics; each once. */
@@ -278,27 +231,3 @@ export class TriggerMember {
 }
 
 const NONE: Pick<TriggerStatus, 'queues' | 'lag'> = { queues: 0, lag: {} }
-
-/** A signal that is aborted with either. One for each of the others: made for each message, they would add up. */
-function eitherOf(one: AbortSignal): (other: AbortSignal) => AbortSignal {
-  const known = new WeakMap<AbortSignal, AbortSignal>()
-  return (other) => {
-    const either = known.get(other) ?? AbortSignal.any([one, other])
-    known.set(other, either)
-    return either
-  }
-}
-
-/** @throws the first reason, once all that began has ended */
-async function inOrder(
-  order: MessageOrder,
-  messages: readonly InboundMessage[],
-  handle: (message: InboundMessage) => Promise<void>,
-): Promise<void> {
-  if (order !== 'none') {
-    for (const message of messages) await handle(message)
-    return
-  }
-  const ended = await Promise.allSettled(messages.map(handle))
-  for (const result of ended) if (result.status === 'rejected') throw result.reason
-}

@@ -1,7 +1,9 @@
 import type { AdapterDirectory } from '../adapters/directory.js'
+import { CLOSE_BUDGET_MS } from '../brokers/subscription.js'
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { repeating } from '../core/repeating.js'
+import { withTimeLimit } from '../core/time-limit.js'
 import type { Database } from '../db/database.js'
 import type { TriggerHandler } from './run-trigger.js'
 import { type MemberContext, TriggerMember } from './trigger-member.js'
@@ -10,13 +12,15 @@ import type { TriggerStatus } from './trigger-status.js'
 import { triggers } from './triggers.js'
 
 const MEASURE_EVERY_MS = 10_000
+/** What a subscription takes to close at the most, and its farewell. */
+const CLOSE_LIMIT_MS = CLOSE_BUDGET_MS + 3000
 
 export interface TriggerWorker {
   /** Of all triggers that are not stopped, by id. */
   status(): ReadonlyMap<string, NamedStatus>
   /** Those that wait, of the whole deployment: by the name of their trigger. */
   deadLetters(): ReadonlyMap<string, number>
-  /** Leaves all groups, and waits for the messages in hand, 10 s at most. Never rejects. */
+  /** Leaves all groups, and waits for the messages in hand, `CLOSE_BUDGET_MS` at most. Never rejects. */
   close(): Promise<void>
 }
 
@@ -46,8 +50,8 @@ export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
   const leaving = new Set<Promise<void>>()
   let waitingLetters: ReadonlyMap<string, number> = new Map()
   let isClosed = false
-  let loading: Promise<void> | undefined
-  let loadAgain = false
+  let isLoading = false
+  let mustLoad = false
 
   async function load(): Promise<void> {
     const wanted = (await triggers(database)).filter(({ state }) => state !== 'stopped')
@@ -68,24 +72,22 @@ export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
     }
   }
 
-  function follow(): void {
-    if (loading) {
-      loadAgain = true
-      return
-    }
-    loadAgain = false
-    loading = load()
-      .catch((error: unknown) =>
+  /** Calls made while one runs share the next. */
+  async function follow(): Promise<void> {
+    mustLoad = true
+    if (isLoading) return
+    isLoading = true
+    while (mustLoad && !isClosed) {
+      mustLoad = false
+      await load().catch((error: unknown) =>
         log.warn('triggers could not be loaded; the last known ones stay', { reason: messageOf(error) }),
       )
-      .finally(() => {
-        loading = undefined
-        if (loadAgain && !isClosed) follow()
-      })
+    }
+    isLoading = false
   }
 
-  directory.onReload(follow)
-  follow()
+  directory.onReload(() => void follow())
+  void follow()
   const measuring = repeating(
     MEASURE_EVERY_MS,
     async () => {
@@ -100,9 +102,13 @@ export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
     deadLetters: () => waitingLetters,
     async close() {
       isClosed = true
-      await measuring.stop()
-      await loading
-      await Promise.all([...[...members.values()].map(({ member }) => member.close()), ...leaving])
+      // Not waited for: what is away would keep it.
+      void measuring.stop()
+      const left = Promise.all([...[...members.values()].map(({ member }) => member.close()), ...leaving])
+      // One that is just joining a group of a broker that is away would take longer.
+      await withTimeLimit(left, CLOSE_LIMIT_MS, () => new Error('not left in time')).catch((error: unknown) =>
+        log.warn('triggers are left as they are', { reason: messageOf(error) }),
+      )
       await handler.close()
     },
   }
