@@ -73,6 +73,8 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
 
   async function run(consumption: Consumption): Promise<TriggerOutcome> {
     const { trigger, message, isReplay } = consumption
+    // What it waited before for something to come back is no time of its own.
+    consumption.startedAt = performance.now()
     const act = await prepare(consumption)
     if (!act) return { kind: 'passed-over' }
     consumption.stage = 'action'

@@ -14,8 +14,8 @@ import type { TriggerRecord } from './trigger-recorder.js'
 
 /** One delivery of a message, and what has become known of it on its way. */
 export interface Consumption extends Acting {
-  /** `performance.now()` */
-  readonly startedAt: number
+  /** `performance.now()` at which it was last begun with. */
+  startedAt: number
   adapter?: Adapter
   read?: ReadMessage
   /** Is tried once more by a person, whatever the ledger knows of it. */

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import type { Adapter } from '../../src/adapters/adapter.js'
-import type { BrokerConnection, OutboundMessage } from '../../src/brokers/broker.js'
-import type { Job } from '../../src/engine/engine.js'
-import type { TriggerStatus } from '../../src/trigger/trigger-status.js'
 import { requestMoves, setState, updateTrigger } from '../../src/trigger/triggers.js'
 import { completeJobs } from '../helpers/jobs.js'
 import * as kafka from '../helpers/kafka.js'
-import { createRelay, type Relay } from '../helpers/relay.js'
+import { createRelay } from '../helpers/relay.js'
 import * as rocketmq from '../helpers/rocketmq.js'
 import { testServers } from '../helpers/servers.js'
-import { openValve } from '../helpers/unwell-servers.js'
+import {
+  deadLetters,
+  send,
+  start,
+  startable,
+  statuses,
+  statusOf,
+  triggerStates,
+} from '../helpers/triggering.js'
 import { waitFor } from '../helpers/wait-for.js'
 
 const servers = testServers()
@@ -265,174 +270,7 @@ test('Messages start processes, reach those that wait for them, and go on to oth
   )
 })
 
-test('While the engine is away nothing is consumed, lost or given up, and it goes on by itself', async (t) => {
-  const relay = await createRelay(t)
-  const worker = await relay.startWorker()
-  const adapter = await relay.adapter({ kind: 'kafka', valueSerialization: 'json' })
-  const { processId, variables } = await startable(t, relay)
-  const topic = await kafka.createTopic(bootstrapServers, { partitions: 2 })
-  const { id } = await relay.trigger({
-    ...{ adapterId: adapter.id, topics: [topic], action: start(processId), maxAttempts: 1 },
-  })
-  const connection = kafka.kafkaConnection(t, bootstrapServers)
-  await send(connection, topic, ['0'])
-  await variables(1)
-  relay.gateway.goAway()
-  await send(
-    connection,
-    topic,
-    Array.from({ length: 50 }, (_, n) => String(n)),
-  )
-  await statusOf(relay, id, ({ state }) => state === 'held')
-  assert.match(worker.log(), /consuming waits.*ENGINE_UNREACHABLE/)
-  relay.gateway.comeBack()
-  await variables(51)
-  assert.equal((await deadLetters(relay, id, 0)).length, 0)
-  await statusOf(relay, id, ({ state }) => state === 'consuming')
-  assert.doesNotMatch(worker.log(), /MaxListeners/)
-})
-
-test('While Postgres is away nothing is consumed, lost or done twice, and it goes on by itself', async (t) => {
-  const relay = await createRelay(t)
-  const url = new URL(relay.database.url)
-  const valve = await openValve(t, url.host)
-  url.host = valve.address
-  const worker = await relay.startWorker({ DATABASE_URL: url.href, BPMN_RELAY_DATABASE_TIMEOUT_MS: '500' })
-  const adapter = await relay.adapter({ kind: 'kafka', valueSerialization: 'json' })
-  const { processId, variables } = await startable(t, relay)
-  const topic = await kafka.createTopic(bootstrapServers, { partitions: 2 })
-  await relay.trigger({
-    ...{ adapterId: adapter.id, topics: [topic], action: start(processId), maxAttempts: 1 },
-  })
-  const connection = kafka.kafkaConnection(t, bootstrapServers)
-  await send(connection, topic, ['0'])
-  await waitFor('the first record', async () => (await statuses(relay, topic)).length === 1)
-  valve.shut()
-  await send(
-    connection,
-    topic,
-    Array.from({ length: 20 }, (_, n) => String(n + 1)),
-  )
-  await waitFor('the worker to notice', () => /consuming waits.*DATABASE_AWAY/.test(worker.log()))
-  assert.equal((await variables(1)).length, 1)
-  valve.open()
-  const payloads = (await variables(21)).map((json) => JSON.parse(json).payload)
-  assert.equal(new Set(payloads).size, 21)
-  assert.equal(payloads.length, 21)
-})
-
-const MESSAGES = 400
-const KILLS = 2
-/** Messages in hand at a time. */
-const IN_HAND = 20
-const LIMIT_MS = 120_000
-
-test(`The worker is killed ${KILLS} times while ${MESSAGES} messages each start and correlate`, async (t) => {
-  const relay = await createRelay(t)
-  const adapter = await relay.adapter({
-    ...{ kind: 'kafka', valueSerialization: 'json' },
-    settings: { consumer: { sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 } },
-  })
-  const topic = await kafka.createTopic(bootstrapServers, { partitions: 3 })
-  const source = { adapterId: adapter.id, topics: [topic], concurrency: IN_HAND }
-  const started = await startable(t, relay)
-  await relay.trigger({ ...source, action: start(started.processId) })
-  const correlated = completeJobs(t)
-  const name = `test-${randomUUID()}`
-  await relay.processes.deployMessageStart({ name, type: correlated.type })
-  await relay.trigger({
-    ...source,
-    action: { kind: 'message', name, correlationKey: 'string(value)', messageId: null, ttlMs: 600_000 },
-  })
-  await send(
-    kafka.kafkaConnection(t, bootstrapServers),
-    topic,
-    Array.from({ length: MESSAGES }, (_, n) => String(n)),
-  )
-  for (let kills = 0; ; kills += 1) {
-    const worker = await relay.startWorker()
-    if (kills === KILLS) break
-    const enough = ((kills + 1) * MESSAGES) / (KILLS + 2)
-    await waitFor(`${enough} instances`, () => started.jobs.length >= enough, LIMIT_MS)
-    await worker.kill()
-  }
-  const repetitions = async ({ jobs }: { jobs: readonly Job[] }) => {
-    const payloads = () => jobs.map(({ variables }) => JSON.parse(variables).payload)
-    await waitFor('every message', () => new Set(payloads()).size === MESSAGES, LIMIT_MS)
-    return jobs.length - MESSAGES
-  }
-  const twiceStarted = await repetitions(started)
-  const twiceCorrelated = await repetitions(correlated)
-  t.diagnostic(
-    `${MESSAGES} messages, ${KILLS} kills: ${twiceStarted} started twice, ${twiceCorrelated} correlated twice`,
-  )
-  assert.ok(twiceStarted <= KILLS * IN_HAND, `${twiceStarted} started twice`)
-  assert.equal(twiceCorrelated, 0)
-})
-
 /** Subtests that share what a test has made, side by side. */
 async function together(...subtests: Promise<void>[]): Promise<void> {
   await Promise.all(subtests)
-}
-
-function start(processId: string) {
-  return { kind: 'start', processId, version: null } as const
-}
-
-/** A process of the test's own, and the variables that its instances are started with. */
-async function startable(t: TestContext, relay: Relay) {
-  const { type, ...seen } = completeJobs(t)
-  return { processId: await relay.processes.deployTask({ type }), ...seen }
-}
-
-async function send(
-  connection: BrokerConnection,
-  topic: string,
-  values: readonly string[],
-  more: Partial<OutboundMessage> = {},
-): Promise<void> {
-  const sent = values.map((value) =>
-    connection.publish({
-      ...{ topic, requestId: randomUUID(), headers: {}, value: Buffer.from(value) },
-      ...more,
-    }),
-  )
-  await Promise.all(sent)
-}
-
-async function statuses(relay: Relay, topic: string): Promise<string[]> {
-  const rows = await relay.database.query<{ status: string }>(
-    `SELECT status FROM sys_audit_log WHERE source = 'trigger' AND destination = $1`,
-    [topic],
-  )
-  return rows.map(({ status }) => status)
-}
-
-async function deadLetters(relay: Relay, triggerId: string, count: number) {
-  return await waitFor(`${count} dead letters`, async () => {
-    const rows = await relay.database.query<{ stage: string; error_text: string }>(
-      'SELECT stage, error_text FROM dead_letter WHERE trigger_id = $1',
-      [triggerId],
-    )
-    return rows.length >= count && rows
-  })
-}
-
-/** Of all triggers, as the worker's last heartbeat tells. */
-async function triggerStates(relay: Relay): Promise<Record<string, TriggerStatus>> {
-  const [row] = await relay.database.query<{ triggers: Record<string, TriggerStatus> }>(
-    'SELECT triggers FROM worker_state',
-  )
-  return row?.triggers ?? {}
-}
-
-async function statusOf(
-  relay: Relay,
-  triggerId: string,
-  isWanted: (status: TriggerStatus) => boolean,
-): Promise<TriggerStatus> {
-  return await waitFor('the status of the trigger', async () => {
-    const status = (await triggerStates(relay))[triggerId]
-    return status !== undefined && isWanted(status) && status
-  })
 }
