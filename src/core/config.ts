@@ -161,7 +161,7 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     read: list,
     default: [],
     defaultText: 'the default tenant',
-    text: 'Tenant whose jobs are taken, or several separated by commas. Only for clusters with multi-tenancy.',
+    text: 'Tenant whose jobs are taken, or several separated by commas; triggers start and correlate in the first. Only for clusters with multi-tenancy.',
   }),
   workerName: take({
     env: 'BPMN_RELAY_WORKER_NAME',
