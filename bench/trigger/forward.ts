@@ -114,7 +114,7 @@ async function playRounds(
     figure(`${part}.ratioToRaw`, raw.seconds / run.seconds)
     figure(`${part}.cpuMicrosPerMessage`, run.cpuMicros / MESSAGES)
     const measured = { jobs: MESSAGES, seconds: run.seconds }
-    addCpuFigures(part, used, ['kafka', 'rocketmq', 'postgres'], measured, figure)
+    addCpuFigures(part, used, ['kafka', 'postgres'], measured, figure)
   }
   await checkForwarded(topics, MESSAGES * (rounds + 1))
 }

@@ -30,7 +30,7 @@ export interface BatchingOptions {
 }
 
 /** So many waiting items are company enough: they end a rest early. */
-const FULL = 64
+const FULL = 16
 
 /**
  * Joins calls into batches without a timer, unless told to rest: what is there goes at once, what arrives while a batch
