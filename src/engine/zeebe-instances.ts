@@ -1,5 +1,5 @@
 import type { ZBClient } from 'zeebe-node'
-import { messageOf, RelayError } from '../core/errors.js'
+import { messageOf, RelayError, toRelayError } from '../core/errors.js'
 import { withTimeLimit } from '../core/time-limit.js'
 import type { Engine, InstanceStart } from './engine.js'
 import { engineUnreachable, GRPC, statusOf } from './zeebe-client.js'
@@ -58,6 +58,12 @@ export function zeebeInstances(connected: Connected): Pick<Engine, 'start' | 'co
     return await answered(ended, awaitMs + ANSWER_MS)
   }
 
+  /** A connection cut off amid a call can look like a failure of the engine: only one that is there has failed. */
+  async function judged(error: RelayError): Promise<RelayError> {
+    if (error.code !== 'ENGINE_FAILED') return error
+    return await check().then(() => error, toRelayError)
+  }
+
   return {
     async start(instance) {
       refuseTooLarge(instance.variables)
@@ -70,7 +76,7 @@ export function zeebeInstances(connected: Connected): Pick<Engine, 'start' | 'co
         const { awaitMs } = instance
         if (awaitMs !== undefined && !DECLINED.has(statusOf(error)))
           throw completionUnknown(instance, awaitMs, error)
-        throw refusal(`starting process "${instance.processId}"`, instance, address, error)
+        throw await judged(refusal(`starting process "${instance.processId}"`, instance, address, error))
       }
     },
 
@@ -82,7 +88,7 @@ export function zeebeInstances(connected: Connected): Pick<Engine, 'start' | 'co
         return 'key' in answer ? String(answer.key) : ''
       } catch (error) {
         if (statusOf(error) === GRPC.ALREADY_EXISTS) return null
-        throw refusal(`message "${name}"`, { variables }, address, error)
+        throw await judged(refusal(`message "${name}"`, { variables }, address, error))
       }
     },
   }

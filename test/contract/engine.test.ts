@@ -8,7 +8,7 @@ import type { Engine, Job, WorkOptions } from '../../src/engine/engine.js'
 import { createZeebeEngine } from '../../src/engine/zeebe.js'
 import { processesOn } from '../helpers/processes.js'
 import { testServers } from '../helpers/servers.js'
-import { deadAddress } from '../helpers/unwell-servers.js'
+import { cuttingServer, deadAddress } from '../helpers/unwell-servers.js'
 import { waitFor } from '../helpers/wait-for.js'
 
 const address = testServers().zeebe.address
@@ -207,6 +207,14 @@ it('variables that the engine takes and fails on are told from an engine that is
     code: 'ENGINE_FAILED',
     message: /the variables have 3145739 bytes; with more than 2 MiB it fails so/,
   })
+})
+
+it('a connection that is cut off amid a call is no failure of the engine', async (t) => {
+  const engine = engineAt(t, await cuttingServer(t))
+  const start = engine.start({ processId: 'any', version: null, variables: '{}' })
+  await assert.rejects(start, { code: 'ENGINE_UNREACHABLE' })
+  const message = { name: 'any', correlationKey: '1', messageId: '1', ttlMs: 0, variables: '{}' }
+  await assert.rejects(engine.correlate(message), { code: 'ENGINE_UNREACHABLE' })
 })
 
 it('an instance that is awaited answers when it has ended', async (t) => {

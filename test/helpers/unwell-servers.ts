@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import http2 from 'node:http2'
 import { connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
@@ -27,6 +28,21 @@ export async function hangingServer(t: {
     server.close()
   })
   return { address: addressOf(server.address()), connections: () => sockets.length }
+}
+
+/** An HTTP/2 server that ends every call without an answer, as one that is just going down may. */
+export async function cuttingServer(t: TestContext): Promise<string> {
+  const server = http2.createServer()
+  const sessions = new Set<http2.ServerHttp2Session>()
+  server.on('session', (session) => sessions.add(session))
+  server.on('stream', (stream) => stream.on('error', () => undefined).close())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    for (const session of sessions) session.destroy()
+    server.close()
+  })
+  return addressOf(server.address())
 }
 
 export interface Valve {
