@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { messageOf } from '../../src/core/errors.js'
 import * as kafka from '../helpers/kafka.js'
-import { ownKafka } from '../helpers/own-kafka.js'
+import { ownKafka, QUICK_LIMITS } from '../helpers/own-kafka.js'
 import { createRelay, type Relay } from '../helpers/relay.js'
 import { completedJobs, failedJobs, heldJobs, incidents, storyOfUnfinished } from '../helpers/settled-jobs.js'
 import { waitFor } from '../helpers/wait-for.js'
@@ -17,13 +17,12 @@ const COMPLETED_BEFORE_KILL = 1500
 const MAX_IN_FLIGHT = 128
 /** An engine that is busy with others needs its time, and a job whose answer got lost comes again after a minute. */
 const PATIENCE_MS = 180_000
-const LIMITS = { connectionTimeoutMs: 1000, requestTimeoutMs: 3000 }
 
 test('Kafka killed and started again', async (t) => {
   const relay = await createRelay(t)
   const broker = await ownKafka()
   t.after(() => broker.stop())
-  const own = await relay.adapter({ kind: 'kafka', address: broker.address, settings: LIMITS })
+  const own = await relay.adapter({ kind: 'kafka', address: broker.address, settings: QUICK_LIMITS })
   await relay.startWorker({ BPMN_RELAY_MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) })
 
   await t.test(`in the middle of ${JOBS} jobs`, async (t) => {

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import type { Job } from '../../src/engine/engine.js'
 import { completeJobs } from '../helpers/jobs.js'
 import * as kafka from '../helpers/kafka.js'
 import { createRelay } from '../helpers/relay.js'
 import { testServers } from '../helpers/servers.js'
-import { deadLetters, send, start, startable, statuses, statusOf } from '../helpers/triggering.js'
+import { settable } from '../helpers/settable.js'
+import {
+  deadLetters,
+  repetitions,
+  send,
+  start,
+  startable,
+  statuses,
+  statusOf,
+} from '../helpers/triggering.js'
 import { openValve } from '../helpers/unwell-servers.js'
 import { waitFor } from '../helpers/wait-for.js'
 
@@ -68,8 +76,9 @@ test('While Postgres is away nothing is consumed, lost or done twice, and it goe
   assert.equal(payloads.length, 21)
 })
 
-const MESSAGES = 400
-const KILLS = 2
+/** By hand with more, as 5000 and 5: BPMN_RELAY_TEST_MESSAGES and BPMN_RELAY_TEST_KILLS. */
+const MESSAGES = settable('BPMN_RELAY_TEST_MESSAGES', 400)
+const KILLS = settable('BPMN_RELAY_TEST_KILLS', 2)
 /** Messages in hand at a time. */
 const IN_HAND = 20
 const LIMIT_MS = 120_000
@@ -103,13 +112,8 @@ test(`The worker is killed ${KILLS} times while ${MESSAGES} messages each start 
     await waitFor(`${enough} instances`, () => started.jobs.length >= enough, LIMIT_MS)
     await worker.kill()
   }
-  const repetitions = async ({ jobs }: { jobs: readonly Job[] }) => {
-    const payloads = () => jobs.map(({ variables }) => JSON.parse(variables).payload)
-    await waitFor('every message', () => new Set(payloads()).size === MESSAGES, LIMIT_MS)
-    return jobs.length - MESSAGES
-  }
-  const twiceStarted = await repetitions(started)
-  const twiceCorrelated = await repetitions(correlated)
+  const twiceStarted = await repetitions(started, MESSAGES, LIMIT_MS)
+  const twiceCorrelated = await repetitions(correlated, MESSAGES, LIMIT_MS)
   t.diagnostic(
     `${MESSAGES} messages, ${KILLS} kills: ${twiceStarted} started twice, ${twiceCorrelated} correlated twice`,
   )

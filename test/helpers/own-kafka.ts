@@ -3,6 +3,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { type LocalKafka, startKafka } from '../../src/stack/kafka.js'
 
+/** Settings of an adapter that is to notice within seconds that its broker is gone. */
+export const QUICK_LIMITS = { connectionTimeoutMs: 1000, requestTimeoutMs: 3000 }
+
 export interface OwnKafka {
   address: string
   /** Ends it as a crash would. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import type { BrokerConnection, OutboundMessage } from '../../src/brokers/broker.js'
 import type { TriggerStatus } from '../../src/trigger/trigger-status.js'
-import { completeJobs } from './jobs.js'
+import { completeJobs, type JobsOfType } from './jobs.js'
 import type { Relay } from './relay.js'
 import { waitFor } from './wait-for.js'
 
@@ -31,6 +31,17 @@ export async function send(
     }),
   )
   await Promise.all(sent)
+}
+
+/** Waits until each of `count` payloads has come. @returns how many came besides, a second time */
+export async function repetitions(
+  { jobs }: Pick<JobsOfType, 'jobs'>,
+  count: number,
+  limitMs: number,
+): Promise<number> {
+  const payloads = () => new Set(jobs.map(({ variables }) => JSON.parse(variables).payload))
+  await waitFor(`${count} payloads`, () => payloads().size === count, limitMs)
+  return jobs.length - count
 }
 
 /** Of all deliveries from a topic, as the audit log has them. */
