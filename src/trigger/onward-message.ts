@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { HeaderValue, OutboundMessage } from '../brokers/broker.js'
 import type { RegisteredDriver } from '../brokers/registry.js'
 import type { InboundMessage } from '../brokers/subscription.js'
@@ -95,6 +96,5 @@ function propertyText(value: string | Buffer): string {
 
 /** Null where the bytes are no UTF-8. */
 function textOf(bytes: Buffer): string | null {
-  const text = bytes.toString()
-  return Buffer.from(text).equals(bytes) ? text : null
+  return isUtf8(bytes) ? bytes.toString() : null
 }
