@@ -64,7 +64,8 @@ export function attributesOf(message: InboundMessage): [name: string, json: stri
 
 /** The first value of a header, as text. */
 export function headerText({ headers }: InboundMessage, name: string): string | undefined {
-  const [first] = [headers[name] ?? []].flat()
+  const value = headers[name]
+  const first = Array.isArray(value) ? value[0] : value
   return first === undefined ? undefined : String(first)
 }
 
@@ -79,10 +80,8 @@ type ShownHeader = ReturnType<typeof textOrBase64>
 /** Texts, or base64 where the bytes are none; a list where a header comes several times. */
 function shownHeaders(headers: Record<string, HeaderValue>): Record<string, ShownHeader | ShownHeader[]> {
   const shown = (part: string | Buffer) => (typeof part === 'string' ? part : textOrBase64(part))
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.map(shown) : shown(value),
-    ]),
-  )
+  const all: Record<string, ShownHeader | ShownHeader[]> = {}
+  for (const [name, value] of Object.entries(headers))
+    all[name] = Array.isArray(value) ? value.map(shown) : shown(value)
+  return all
 }

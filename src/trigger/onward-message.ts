@@ -28,10 +28,11 @@ const WHITE_SPACE = /\s/
 export function onwardMessage(message: InboundMessage, onward: Onward, inputs: Inputs): OutboundMessage {
   const { topic, requestId, headers: own } = onward
   const { fields, leftOver } = inputs.includes('key') ? withKey(message) : withKeys(message)
-  const headers = { ...leftOver, ...message.headers, ...own, 'x-request-id': requestId }
+  const headers = Object.assign(leftOver, message.headers, own)
+  headers['x-request-id'] = requestId
   return {
-    ...{ topic, requestId, value: message.value },
     ...fields,
+    ...{ topic, requestId, value: message.value },
     headers: inputs.includes('headers') ? headers : propertiesOf(headers),
   }
 }
@@ -84,9 +85,10 @@ function withKeys({ key, keys, tag, messageGroup, timestamp }: InboundMessage): 
 
 /** One printable text each: what is none, or of several values, becomes base64. */
 function propertiesOf(headers: Record<string, HeaderValue>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, [value].flat().map(propertyText).join(',')]),
-  )
+  const properties: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers))
+    properties[name] = Array.isArray(value) ? value.map(propertyText).join(',') : propertyText(value)
+  return properties
 }
 
 function propertyText(value: string | Buffer): string {
