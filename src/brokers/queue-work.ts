@@ -32,6 +32,8 @@ interface Entry<M> {
 }
 
 interface Lane<M> {
+  /** Undefined: of those that keep no order. */
+  name: string | undefined
   waiting: Entry<M>[]
   /** One of its batches is being handled, or waits to be repeated. */
   busy: boolean
@@ -47,7 +49,9 @@ export class QueueWork<M extends Queued> {
   /** Those that keep an order, by name. */
   readonly #lanes = new Map<string, Lane<M>>()
   /** Never busy. */
-  readonly #unordered: Lane<M> = { waiting: [], busy: false }
+  readonly #unordered: Lane<M> = { name: undefined, waiting: [], busy: false }
+  /** Lanes with an order that may start, the longest ready first: to look through all costs more the more are in hand. */
+  #ready: Lane<M>[] = []
   #entries: Entry<M>[] = []
   /** Entries before this one are done. */
   #head = 0
@@ -89,7 +93,9 @@ export class QueueWork<M extends Queued> {
       const entry = { offset, size, message }
       this.#entries.push(entry)
       this.#bytes += size
-      this.#laneFor(message).waiting.push(entry)
+      const lane = this.#laneFor(message)
+      lane.waiting.push(entry)
+      if (lane.waiting.length === 1 && !lane.busy) this.#makeReady(lane)
     }
     this.#end = end
   }
@@ -119,6 +125,7 @@ export class QueueWork<M extends Queued> {
     this.#dropping.abort()
     for (const timer of this.#timers) clearTimeout(timer)
     this.#lanes.clear()
+    this.#ready = []
     this.#unordered.waiting = []
     this.#entries = []
     this.#bytes = 0
@@ -147,7 +154,7 @@ export class QueueWork<M extends Queued> {
     }
     if (this.#dropped) again = []
     if (again.length > 0) this.#repeat(lane, again, delayMs)
-    else lane.busy = false
+    else this.#free(lane)
     onProgress()
   }
 
@@ -155,7 +162,7 @@ export class QueueWork<M extends Queued> {
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       lane.waiting.unshift(...batch)
-      lane.busy = false
+      this.#free(lane)
       this.#options.onProgress()
     }, delayMs)
     this.#timers.add(timer)
@@ -175,19 +182,28 @@ export class QueueWork<M extends Queued> {
   #laneFor(message: M): Lane<M> {
     const name = this.#options.laneOf(message)
     if (name === undefined) return this.#unordered
-    const lane = this.#lanes.get(name) ?? { waiting: [], busy: false }
-    this.#lanes.set(name, lane)
+    let lane = this.#lanes.get(name)
+    if (!lane) {
+      lane = { name, waiting: [], busy: false }
+      this.#lanes.set(name, lane)
+    }
     return lane
   }
 
+  #makeReady(lane: Lane<M>): void {
+    if (lane !== this.#unordered) this.#ready.push(lane)
+  }
+
+  /** None of its batches is being handled any more. */
+  #free(lane: Lane<M>): void {
+    lane.busy = false
+    if (this.#dropped || lane.name === undefined) return
+    if (lane.waiting.length > 0) this.#makeReady(lane)
+    else this.#lanes.delete(lane.name)
+  }
+
   #nextLane(): Lane<M> | undefined {
-    if (this.#unordered.waiting.length > 0) return this.#unordered
-    for (const [name, lane] of this.#lanes) {
-      if (lane.busy) continue
-      if (lane.waiting.length > 0) return lane
-      this.#lanes.delete(name)
-    }
-    return undefined
+    return this.#unordered.waiting.length > 0 ? this.#unordered : this.#ready.shift()
   }
 }
 
