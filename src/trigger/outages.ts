@@ -18,9 +18,16 @@ const SERVER_AWAY: ReadonlySet<ErrorCode> = new Set([
   'SCHEMA_REGISTRY_UNREACHABLE',
 ])
 
+/** What says that an adapter cannot be used as it is set up, here or at all: every message would fail for it. */
+const UNUSABLE_ADAPTER: ReadonlySet<ErrorCode> = new Set([
+  'ENV_UNKNOWN',
+  'MASTER_KEY_MISSING',
+  'SETTINGS_INVALID',
+])
+
 /** Whether an error is no fault of the message, so that it costs no attempt. */
 export function isOutage({ code }: RelayError): boolean {
-  return SERVER_AWAY.has(code) || ERRORS[code].outcome === 'held'
+  return SERVER_AWAY.has(code) || UNUSABLE_ADAPTER.has(code) || ERRORS[code].outcome === 'held'
 }
 
 /** Whether so much is away that taking more messages would only let more of them wait. */

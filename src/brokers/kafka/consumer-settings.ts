@@ -141,11 +141,17 @@ export type ConsumerSettings = Omit<Static<typeof consumerSchema>, 'properties'>
 
 /** @throws RelayError SETTINGS_INVALID naming both of two settings that contradict each other */
 export function checkConsumer(consumer: ConsumerSettings): void {
-  const { heartbeatIntervalMs, sessionTimeoutMs, fetchWaitMs, requestTimeoutMs } = consumer
+  const { heartbeatIntervalMs, sessionTimeoutMs, rebalanceTimeoutMs, fetchWaitMs, requestTimeoutMs } =
+    consumer
   const { fetchMinBytes, fetchMaxBytes } = consumer
   if (heartbeatIntervalMs >= sessionTimeoutMs) {
     throw settingsInvalid(
       `consumer.heartbeatIntervalMs ${heartbeatIntervalMs} is not below consumer.sessionTimeoutMs ${sessionTimeoutMs}: the member would be taken for dead between two heartbeats; lower it to a third, or raise consumer.sessionTimeoutMs`,
+    )
+  }
+  if (heartbeatIntervalMs >= rebalanceTimeoutMs) {
+    throw settingsInvalid(
+      `consumer.heartbeatIntervalMs ${heartbeatIntervalMs} is not below consumer.rebalanceTimeoutMs ${rebalanceTimeoutMs}: the member would hear too late that its group is sharing out anew; lower it, or raise consumer.rebalanceTimeoutMs`,
     )
   }
   if (fetchWaitMs >= requestTimeoutMs) {

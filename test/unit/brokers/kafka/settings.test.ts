@@ -54,6 +54,11 @@ for (const [given, ...named] of [
     'consumer.heartbeatIntervalMs 10000',
     'consumer.sessionTimeoutMs 10000',
   ],
+  [
+    { consumer: { rebalanceTimeoutMs: 2000 } },
+    'consumer.heartbeatIntervalMs 3000',
+    'consumer.rebalanceTimeoutMs 2000',
+  ],
   [{ consumer: { fetchWaitMs: 30_000 } }, 'consumer.fetchWaitMs 30000', 'consumer.requestTimeoutMs 30000'],
   [
     { consumer: { fetchMinBytes: 2048, fetchMaxBytes: 1024 } },
