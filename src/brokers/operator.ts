@@ -27,18 +27,11 @@ export interface BrokerOperator {
   deleteGroup?(group: string): Promise<void>
   /**
    * Sets where a group without members goes on. Nothing is moved unless a place is found for all of it.
-   * @param topics at least one
-   * @param partitions default: all of each topic; RocketMQ: the queues of these numbers on every broker
    * @returns what was moved
    * @throws RelayError GROUP_ACTIVE when it has members; INPUT_INVALID naming the bounds where an offset is not in them;
    *   PARTITION_UNKNOWN
    */
-  moveGroup?(
-    group: string,
-    topics: readonly string[],
-    to: StartPosition,
-    partitions?: readonly number[],
-  ): Promise<GroupMove[]>
+  moveGroup?(request: GroupMoveRequest): Promise<GroupMove[]>
   /**
    * Reads messages without disturbing any consumer group. Resolves at the end the topic had at the start of the call,
    * after `max` messages, or when `signal` is aborted; with `follow` at one of the latter two only. The next message
@@ -206,6 +199,15 @@ export interface GroupPartition {
   /** Messages between the two; null when one is not known. */
   lag: string | null
   memberId: string | null
+}
+
+export interface GroupMoveRequest {
+  group: string
+  /** At least one. */
+  topics: readonly string[]
+  to: StartPosition
+  /** Default: all of each topic. RocketMQ: the queues of these numbers on every broker. */
+  partitions?: readonly number[] | undefined
 }
 
 export interface GroupMove {

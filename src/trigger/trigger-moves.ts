@@ -79,14 +79,14 @@ async function moved(
   log: Log,
 ): Promise<MovedPartition[]> {
   try {
-    return await moveGroup(group, topics, to, partitions)
+    return await moveGroup({ group, topics, to, partitions })
   } catch (error) {
     const isAbsent = error instanceof RelayError && error.code === 'INPUT_INVALID'
     if (to.at !== 'offset' || !isAbsent) throw error
     log.warn('the group cannot go on at this offset', {
       ...{ trigger: name, reason: error.message, instead: initialOffset },
     })
-    return await moveGroup(group, topics, { at: initialOffset }, partitions)
+    return await moveGroup({ group, topics, to: { at: initialOffset }, partitions })
   }
 }
 

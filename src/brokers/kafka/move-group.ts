@@ -1,5 +1,5 @@
 import type { Log } from '../../core/log.js'
-import { type GroupMove, groupActive, type StartPosition } from '../operator.js'
+import { type GroupMove, type GroupMoveRequest, groupActive } from '../operator.js'
 import type { AdminSession } from './admin-session.js'
 import type { KafkaClients } from './client.js'
 import { keyOf, type Place } from './consume/assignment.js'
@@ -16,13 +16,6 @@ interface Session {
   nodes: Nodes
   settings: KafkaSettings
   log: Log
-}
-
-export interface GroupMoveRequest {
-  group: string
-  topics: readonly string[]
-  to: StartPosition
-  partitions: readonly number[] | undefined
 }
 
 /** `moveGroup` of the port. A group that is not there is made by that. */

@@ -176,8 +176,7 @@ export function createKafkaOperator(settings: KafkaSettings, clients: KafkaClien
       await ask(`deleting consumer group ${group}`, (admin) => admin.deleteGroups([group]))
     },
 
-    moveGroup: (group, topics, to, partitions) =>
-      moveGroup({ group, topics, to, partitions }, { ask, clients, nodes, settings, log }),
+    moveGroup: (request) => moveGroup(request, { ask, clients, nodes, settings, log }),
 
     async consume(request, onMessage) {
       refuseOfRocketmq('tags', request.tags)

@@ -1,6 +1,6 @@
 import { RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
-import { type GroupMove, groupActive, offsetOutside, type StartPosition } from '../operator.js'
+import { type GroupMove, type GroupMoveRequest, groupActive, offsetOutside } from '../operator.js'
 import { ConsumerClient } from './consume/consumer-client.js'
 import { GroupOffsets } from './consume/group-offsets.js'
 import { QueueRequests, type ReadQueue } from './consume/queue-requests.js'
@@ -8,13 +8,6 @@ import { ReadRoutes } from './consume/read-routes.js'
 import { membersOfGroup } from './operator-groups.js'
 import { serverName } from './operator-names.js'
 import type { OperatorSession } from './operator-session.js'
-
-export interface GroupMoveRequest {
-  group: string
-  topics: readonly string[]
-  to: StartPosition
-  partitions: readonly number[] | undefined
-}
 
 /** `moveGroup` of the port, over remoting. @throws RelayError NOT_FOUND when there is no such group, besides */
 export async function moveGroup(

@@ -57,7 +57,7 @@ function remotingOperator(settings: RocketmqSettings, log: Log): BrokerOperator 
     listGroups: () => listGroups(session),
     describeGroup: (group) => describeGroup(session, group),
     deleteGroup: (group) => deleteGroup(session, group),
-    moveGroup: (group, topics, to, partitions) => moveGroup({ group, topics, to, partitions }, session, log),
+    moveGroup: (request) => moveGroup(request, session, log),
 
     async consume(request, onMessage) {
       await consume(await readingOf(request.topic), request, onMessage)

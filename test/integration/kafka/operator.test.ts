@@ -122,7 +122,7 @@ test('a consumer group is moved while it has no members, and only to where its t
     ...{ group, topics: [{ topic }], from: { at: 'earliest' } },
   })
   const move = (to: StartPosition, partitions?: number[]) =>
-    operator.moveGroup(group, [topic], to, partitions)
+    operator.moveGroup({ group, topics: [topic], to, partitions })
   const refusal = async (moving: Promise<unknown>) => failure(await settled(moving))
 
   await waitFor('all messages', () => messages.length === 4)
@@ -154,7 +154,7 @@ test('a consumer group is moved while it has no members, and only to where its t
   )
   assert.equal((await refusal(move({ at: 'latest' }, [2]))).code, 'PARTITION_UNKNOWN')
   assert.equal(
-    (await refusal(operator.moveGroup(group, [`no-${topic}`], { at: 'latest' }))).code,
+    (await refusal(operator.moveGroup({ group, topics: [`no-${topic}`], to: { at: 'latest' } }))).code,
     'TOPIC_UNKNOWN',
   )
 })

@@ -174,7 +174,7 @@ export function describeOperator(
       const first = await join()
       await waitFor('all messages', () => first.messages.length === 3)
       const move = async (to: StartPosition, queues?: number[]) =>
-        await operator.moveGroup?.(group, [topic], to, queues)
+        await operator.moveGroup?.({ group, topics: [topic], to, partitions: queues })
 
       await assert.rejects(move({ at: 'earliest' }), {
         code: 'GROUP_ACTIVE',
