@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { messageOf, RelayError, toRelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import { pause, withTimeLimit } from '../core/time-limit.js'
+import { endsWithin, pause, withTimeLimit } from '../core/time-limit.js'
 import type { Database } from '../db/database.js'
 import { type Notice, type Notifiers, SEVERITIES } from './notice.js'
 
@@ -89,8 +89,7 @@ export class Outbox {
   async stop(): Promise<void> {
     this.#stop.abort()
     await this.#taking
-    const ended = Promise.all(this.#sending.values())
-    await withTimeLimit(ended, STOP_LIMIT_MS, () => new Error()).catch(() => undefined)
+    await endsWithin(Promise.all(this.#sending.values()), STOP_LIMIT_MS)
   }
 
   async #take(): Promise<void> {

@@ -1,3 +1,6 @@
+import { endsWithin } from '../core/time-limit.js'
+import { CLOSE_BUDGET_MS } from './subscription.js'
+
 /** What the messages of a queue need to be worked off. */
 export interface Queued {
   offset: bigint
@@ -253,11 +256,12 @@ export class Dispatcher {
     }
   }
 
-  /** Starts nothing any more. Resolves when nothing runs any more. */
+  /** Starts nothing any more. Resolves when nothing runs any more, after `CLOSE_BUDGET_MS` in any case. */
   async stop(): Promise<void> {
     this.#stopped = true
     if (this.#running === 0) return
-    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+    const idle = new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+    await endsWithin(idle, CLOSE_BUDGET_MS)
   }
 
   #count(run: Promise<void>): void {

@@ -11,6 +11,18 @@ export function withTimeLimit<T>(work: Promise<T>, limitMs: number, onTimeout: (
   })
 }
 
+/** Whether the work has ended, well or not, before `limitMs` have passed; it goes on otherwise. Never rejects. */
+export function endsWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), limitMs)
+    const ended = () => {
+      clearTimeout(timer)
+      resolve(true)
+    }
+    work.then(ended, ended)
+  })
+}
+
 /** Waits `ms`, not at all if that is 0 or less, or until the signal aborts; never rejects. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   if (ms <= 0) return

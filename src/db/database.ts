@@ -3,7 +3,7 @@ import { DataSource, type EntityManager, QueryFailedError } from 'typeorm'
 import { MIGRATIONS } from '../../migrations/index.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import { withTimeLimit } from '../core/time-limit.js'
+import { endsWithin } from '../core/time-limit.js'
 import { AdapterEntity, EnvironmentVariableEntity, NotifierEntity } from './entities.js'
 import type { Session } from './session.js'
 
@@ -124,14 +124,7 @@ export async function openDatabase(options: DatabaseOptions, log: Log): Promise<
     silentForMs: () => performance.now() - answeredAt,
     close() {
       // A server that is gone without a word does not answer a goodbye either.
-      closing ??= withTimeLimit(
-        Promise.all([pool.end(), orm.destroy()]),
-        CLOSE_LIMIT_MS,
-        () => new Error(),
-      ).then(
-        () => undefined,
-        () => undefined,
-      )
+      closing ??= endsWithin(Promise.all([pool.end(), orm.destroy()]), CLOSE_LIMIT_MS).then(() => undefined)
       return closing
     },
   }

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import { pause, withTimeLimit } from '../core/time-limit.js'
+import { endsWithin, pause } from '../core/time-limit.js'
 
 const FIRST_BACK_OFF_MS = 200
 const LONGEST_BACK_OFF_MS = 5000
@@ -71,5 +71,5 @@ export function listen(url: string, channel: string, onNotice: () => void, log: 
 
 /** A server that is gone without a word does not answer a goodbye either. */
 async function hangUp(client: pg.Client): Promise<void> {
-  await withTimeLimit(client.end(), HANG_UP_LIMIT_MS, () => new Error('no goodbye')).catch(() => undefined)
+  await endsWithin(client.end(), HANG_UP_LIMIT_MS)
 }

@@ -1,6 +1,6 @@
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import { pause, withTimeLimit } from '../core/time-limit.js'
+import { endsWithin, pause } from '../core/time-limit.js'
 import type { Job, JobWorker, WorkOptions } from './engine.js'
 
 /** A quiet task type asks for no more, so that it reserves little of the shared budget. */
@@ -65,9 +65,7 @@ export class JobPoller implements JobWorker {
   async stop(graceMs: number): Promise<number> {
     this.#stopping.abort()
     this.#wake()
-    await withTimeLimit(this.#ended(), graceMs, () => new Error('the grace time is over')).catch(
-      () => undefined,
-    )
+    await endsWithin(this.#ended(), graceMs)
     return this.#inFlight
   }
 

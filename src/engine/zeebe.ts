@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { ActivatedJob, ActivateJobsResponse, JSONDoc } from 'zeebe-node'
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import { pause, withTimeLimit } from '../core/time-limit.js'
+import { endsWithin, pause, withTimeLimit } from '../core/time-limit.js'
 import type { Engine, Job, SettleAnswer, Settlement } from './engine.js'
 import { JobPoller } from './job-poller.js'
 import { isWithoutBackOffFault, Parking } from './parking.js'
@@ -195,9 +195,7 @@ export function createZeebeEngine(options: ZeebeOptions, log: Log): Engine {
     check,
 
     close() {
-      closing ??= withTimeLimit(parking.clear(), CLEAR_LIMIT_MS, () => new Error('not told in time'))
-        .catch(() => undefined)
-        .then(() => closeZeebeClient(client))
+      closing ??= endsWithin(parking.clear(), CLEAR_LIMIT_MS).then(() => closeZeebeClient(client))
       return closing
     },
   }

@@ -1,6 +1,6 @@
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
-import { withTimeLimit } from '../core/time-limit.js'
+import { endsWithin } from '../core/time-limit.js'
 
 const END_LIMIT_MS = 10_000
 
@@ -32,10 +32,9 @@ export class Background {
   /** Resolves once nothing runs, within a time limit. */
   async end(): Promise<void> {
     const ended = Promise.all(this.#running)
-    await withTimeLimit(ended, END_LIMIT_MS, () => new Error()).catch(() =>
-      this.#log.error('messages are lost: they were acknowledged when they were received', {
-        messages: this.#running.size,
-      }),
-    )
+    if (await endsWithin(ended, END_LIMIT_MS)) return
+    this.#log.error('messages are lost: they were acknowledged when they were received', {
+      messages: this.#running.size,
+    })
   }
 }

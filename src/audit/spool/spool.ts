@@ -5,7 +5,7 @@ import path from 'node:path'
 import { validate as isUuid } from 'uuid'
 import { messageOf, RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
-import { pause, withTimeLimit } from '../../core/time-limit.js'
+import { endsWithin, pause } from '../../core/time-limit.js'
 import type { Database } from '../../db/database.js'
 import type { LedgerRecord } from '../call-record.js'
 import { fileNameOf, unlessMissing } from '../file-log-files.js'
@@ -249,9 +249,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 
     async close() {
       closing.abort()
-      await withTimeLimit(rounds ?? Promise.resolve(), CLOSE_LIMIT_MS, () => new Error()).catch(
-        () => undefined,
-      )
+      await endsWithin(rounds ?? Promise.resolve(), CLOSE_LIMIT_MS)
       if (hasBacklog())
         log.warn('records are left in the spool for the next start of this worker', { folder, records })
       await files.close()

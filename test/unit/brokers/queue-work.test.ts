@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Dispatcher, type Queued, QueueWork } from '../../../src/brokers/queue-work.js'
+import { CLOSE_BUDGET_MS } from '../../../src/brokers/subscription.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 interface Message extends Queued {
@@ -187,5 +188,17 @@ describe('the dispatcher', () => {
 
     assert.equal(before, false)
     assert.deepEqual(running(), [])
+  })
+
+  test('waits no longer than a subscription takes to close for a handler that does not end', async (t) => {
+    const { dispatcher, add, running } = controlled()
+    add([message(0)], 1)
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+
+    const stopping = dispatcher.stop()
+    t.mock.timers.tick(CLOSE_BUDGET_MS)
+    await stopping
+
+    assert.deepEqual(running(), ['0'])
   })
 })

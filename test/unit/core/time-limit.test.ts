@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { pause, withTimeLimit } from '../../../src/core/time-limit.js'
+import { endsWithin, pause, withTimeLimit } from '../../../src/core/time-limit.js'
 
 const never = new Promise<never>(() => undefined)
 const tooLate = () => new Error('too late')
+
+const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 
 describe('a time limit', () => {
   it('passes on what the work gave', async () => {
@@ -30,10 +32,33 @@ describe('a time limit', () => {
   })
 
   it('keeps no timer once the work is done', async () => {
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
     const before = timers()
     await withTimeLimit(Promise.resolve(), 60_000, tooLate)
     await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(timers(), before)
+  })
+})
+
+describe('a wait for the end of work', () => {
+  it('tells that it ended, well or not', async () => {
+    assert.equal(await endsWithin(Promise.resolve(), 60_000), true)
+    assert.equal(await endsWithin(Promise.reject(new Error('refused')), 60_000), true)
+  })
+
+  it('tells when the time is over, and swallows a failure that comes after it', async () => {
+    let fail = (_: Error): void => undefined
+    const work = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    assert.equal(await endsWithin(work, 1), false)
+    fail(new Error('nobody waits for this'))
+    // An unhandled rejection would fail this file.
+    await new Promise((resolve) => setImmediate(resolve))
+  })
+
+  it('keeps no timer once the work is done', async () => {
+    const before = timers()
+    await endsWithin(Promise.resolve(), 60_000)
     assert.equal(timers(), before)
   })
 })

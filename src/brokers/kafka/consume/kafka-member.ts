@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { type RelayError, toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
-import { pause, withTimeLimit } from '../../../core/time-limit.js'
+import { endsWithin, pause } from '../../../core/time-limit.js'
 import { Bell } from '../../bell.js'
 import type { ConnectionContext } from '../../broker.js'
 import { Health } from '../../health.js'
@@ -160,12 +160,12 @@ export class KafkaMember implements Subscription {
 
   async #leave(): Promise<void> {
     // Until the handlers are done it stays a member: it must not be thrown out with their offsets uncommitted.
-    await inTime(this.#dispatcher.stop(), CLOSE_BUDGET_MS)
+    await this.#dispatcher.stop()
     this.#stop.abort()
     this.#groupBell.ring()
     this.#topicsBell.ring()
     if (this.#isJoining) this.#group.cut('the subscription is closed')
-    await inTime(this.#sayGoodBye(), LEAVE_MS)
+    await endsWithin(this.#sayGoodBye(), LEAVE_MS)
     this.#partitions.dropAll()
     await this.#clients.close()
     await Promise.all([this.#loops, this.#fetcher.stopped()])
@@ -249,7 +249,7 @@ export class KafkaMember implements Subscription {
       try {
         // One that was thrown out has nothing to hand over in good order.
         if (this.#standing === 'rebalancing') {
-          await inTime(this.#partitions.idle(), Math.min(rebalanceTimeoutMs / 2, CLOSE_BUDGET_MS))
+          await endsWithin(this.#partitions.idle(), Math.min(rebalanceTimeoutMs / 2, CLOSE_BUDGET_MS))
           await this.#partitions.commit()
         }
       } catch (error) {
@@ -341,8 +341,4 @@ export class KafkaMember implements Subscription {
     this.#turn = acted.catch(() => undefined)
     return acted
   }
-}
-
-async function inTime(work: Promise<unknown>, limitMs: number): Promise<void> {
-  await withTimeLimit(work, limitMs, () => new Error('still at work')).catch(() => undefined)
 }

@@ -2,18 +2,17 @@ import { setMaxListeners } from 'node:events'
 import type { Endpoints, MessageQueue } from 'rocketmq-client-nodejs'
 import { RelayError, toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
-import { pause, withTimeLimit } from '../../../core/time-limit.js'
+import { pause } from '../../../core/time-limit.js'
 import { Bell } from '../../bell.js'
 import type { ConnectionContext } from '../../broker.js'
 import { Health } from '../../health.js'
 import { Dispatcher, type Queued, QueueWork } from '../../queue-work.js'
-import {
-  CLOSE_BUDGET_MS,
-  type MessageHandler,
-  type QueueId,
-  type QueuePosition,
-  type Subscription,
-  type SubscriptionStatus,
+import type {
+  MessageHandler,
+  QueueId,
+  QueuePosition,
+  Subscription,
+  SubscriptionStatus,
 } from '../../subscription.js'
 import type { RocketmqSettings } from '../settings.js'
 import { withNamespace } from '../settings.js'
@@ -148,9 +147,7 @@ export class GrpcMember implements Subscription {
     this.#bell.ring()
     this.#room.ring()
     this.#requests.stopReceiving()
-    await withTimeLimit(this.#dispatcher.stop(), CLOSE_BUDGET_MS, () => new Error('still at work')).catch(
-      () => undefined,
-    )
+    await this.#dispatcher.stop()
     this.#work.drop()
     await Promise.all(this.#loops)
     await Promise.allSettled(

@@ -1,5 +1,5 @@
 import type { Log } from '../../../core/log.js'
-import { withTimeLimit } from '../../../core/time-limit.js'
+import { endsWithin } from '../../../core/time-limit.js'
 import type { Dispatcher } from '../../queue-work.js'
 import { CLOSE_BUDGET_MS } from '../../subscription.js'
 import type { GroupOffsets } from './group-offsets.js'
@@ -103,9 +103,7 @@ export class HeldQueues {
 
   async #handOver(pulled: PulledQueue, locks: QueueLocks): Promise<void> {
     const { offsets, log } = this.#options
-    await withTimeLimit(pulled.idle(), CLOSE_BUDGET_MS, () => new Error('still at work')).catch(
-      () => undefined,
-    )
+    await endsWithin(pulled.idle(), CLOSE_BUDGET_MS)
     // What is not committed comes again, but a lock that stays would keep the queue from everybody for a minute.
     for (const step of [() => offsets.commit(pulled), () => locks.release(pulled.queue)]) {
       await step().catch((error: unknown) =>

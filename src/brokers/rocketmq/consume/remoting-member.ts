@@ -3,19 +3,18 @@ import { setMaxListeners } from 'node:events'
 import { hostname } from 'node:os'
 import { RelayError, toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
-import { pause, withTimeLimit } from '../../../core/time-limit.js'
+import { pause } from '../../../core/time-limit.js'
 import { Bell } from '../../bell.js'
 import type { ConnectionContext } from '../../broker.js'
 import { Health } from '../../health.js'
 import type { StartPosition } from '../../operator.js'
 import { Dispatcher } from '../../queue-work.js'
-import {
-  CLOSE_BUDGET_MS,
-  type MessageHandler,
-  type QueueId,
-  type QueuePosition,
-  type Subscription,
-  type SubscriptionStatus,
+import type {
+  MessageHandler,
+  QueueId,
+  QueuePosition,
+  Subscription,
+  SubscriptionStatus,
 } from '../../subscription.js'
 import type { RocketmqSettings } from '../settings.js'
 import { withNamespace } from '../settings.js'
@@ -187,9 +186,7 @@ export class RemotingMember implements Subscription {
     this.#stop.abort()
     this.#bell.ring()
     this.#queues.stop()
-    await withTimeLimit(this.#dispatcher.stop(), CLOSE_BUDGET_MS, () => new Error('still at work')).catch(
-      () => undefined,
-    )
+    await this.#dispatcher.stop()
     await this.#loops
     const addresses = this.#routes.addresses
     await this.#queues.leave()
