@@ -3,6 +3,7 @@ import { settingsHash } from '../brokers/connections.js'
 import type { BrokerOperator } from '../brokers/operator.js'
 import { type DriverRegistry, driverOf, type RegisteredDriver } from '../brokers/registry.js'
 import type { MessageHandler, Source, Subscription } from '../brokers/subscription.js'
+import { Coalesced } from '../core/coalesced.js'
 import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { type Listening, listen } from '../db/listen.js'
@@ -63,8 +64,7 @@ export class AdapterDirectory {
   readonly #listeners: (() => void)[] = []
   #listening: Listening | undefined
   #timer: NodeJS.Timeout | undefined
-  #reloading: Promise<void> | undefined
-  #reloadAgain = false
+  readonly #loading = new Coalesced(() => this.#load())
   #lastMissReload = Number.NEGATIVE_INFINITY
 
   constructor(options: DirectoryOptions) {
@@ -83,7 +83,7 @@ export class AdapterDirectory {
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#listening?.close()
-    await this.#reloading?.catch(() => undefined)
+    await this.#loading.pending?.catch(() => undefined)
   }
 
   /** The adapter of an id, name or `@env(...)` of either, without its connection. @throws RelayError ADAPTER_UNKNOWN */
@@ -156,22 +156,8 @@ export class AdapterDirectory {
   }
 
   /** Loads everything again; calls made while one runs share the next. */
-  async reload(): Promise<void> {
-    if (this.#reloading) {
-      this.#reloadAgain = true
-      return this.#reloading
-    }
-    this.#reloading = (async () => {
-      do {
-        this.#reloadAgain = false
-        await this.#load()
-      } while (this.#reloadAgain)
-    })()
-    try {
-      await this.#reloading
-    } finally {
-      this.#reloading = undefined
-    }
+  reload(): Promise<void> {
+    return this.#loading.run()
   }
 
   async #load(): Promise<void> {
@@ -232,19 +218,16 @@ export class AdapterDirectory {
   // A job may be quicker than the notice of the adapter it needs.
   async #reloadAndPeek(reference: string): Promise<Adapter | undefined> {
     const now = performance.now()
-    if (now - this.#lastMissReload >= MISS_RELOAD_MS) {
-      this.#lastMissReload = now
-      try {
-        await this.reload()
-      } catch (cause) {
-        throw new RelayError(
-          'DATABASE_AWAY',
-          `adapter "${reference}" could not be looked up: ${messageOf(cause)}`,
-          { cause },
-        )
-      }
-    } else {
-      await this.#reloading
+    const isDue = now - this.#lastMissReload >= MISS_RELOAD_MS
+    if (isDue) this.#lastMissReload = now
+    try {
+      await (isDue ? this.reload() : this.#loading.pending)
+    } catch (cause) {
+      throw new RelayError(
+        'DATABASE_AWAY',
+        `adapter "${reference}" could not be looked up: ${messageOf(cause)}`,
+        { cause },
+      )
     }
     return this.#peek(reference)
   }

@@ -1,5 +1,6 @@
 import type { AdapterDirectory } from '../adapters/directory.js'
 import { CLOSE_BUDGET_MS } from '../brokers/subscription.js'
+import { Coalesced } from '../core/coalesced.js'
 import { messageOf } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { repeating } from '../core/repeating.js'
@@ -50,8 +51,6 @@ export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
   const leaving = new Set<Promise<void>>()
   let waitingLetters: ReadonlyMap<string, number> = new Map()
   let isClosed = false
-  let isLoading = false
-  let mustLoad = false
 
   async function load(): Promise<void> {
     const wanted = (await triggers(database)).filter(({ state }) => state !== 'stopped')
@@ -72,22 +71,14 @@ export function startTriggers(options: TriggerWorkerOptions): TriggerWorker {
     }
   }
 
-  /** Calls made while one runs share the next. */
-  async function follow(): Promise<void> {
-    mustLoad = true
-    if (isLoading) return
-    isLoading = true
-    while (mustLoad && !isClosed) {
-      mustLoad = false
-      await load().catch((error: unknown) =>
-        log.warn('triggers could not be loaded; the last known ones stay', { reason: messageOf(error) }),
-      )
-    }
-    isLoading = false
-  }
-
-  directory.onReload(() => void follow())
-  void follow()
+  const following = new Coalesced(async () => {
+    if (isClosed) return
+    await load().catch((error: unknown) =>
+      log.warn('triggers could not be loaded; the last known ones stay', { reason: messageOf(error) }),
+    )
+  })
+  directory.onReload(() => void following.run())
+  void following.run()
   const measuring = repeating(
     MEASURE_EVERY_MS,
     async () => {
