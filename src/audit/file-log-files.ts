@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import path from 'node:path'
 import { codeOf } from '../core/errors.js'
 import { isAlive } from '../core/processes.js'
+import { defaultWorkerName } from '../core/worker-name.js'
 
 /** One file of the file log. A worker writes `results-NAME.log`; a full one becomes `results-NAME.log.NUMBER`. */
 export interface LogFile {
@@ -56,9 +56,10 @@ export async function logFiles(folder: string): Promise<LogFile[]> {
  * worker that comes after it, under another id, has to count it among its own.
  */
 export function isLeftBehind(file: LogFile): boolean {
-  const own = fileNameOf(`${hostname()}-`)
-  const id = file.name.startsWith(own) ? file.name.slice(own.length) : ''
-  return /^\d{1,10}$/.test(id) && Number(id) !== process.pid && !isAlive(Number(id))
+  const [digits] = /\d{1,10}$/.exec(file.name) ?? []
+  if (digits === undefined) return false
+  const id = Number(digits)
+  return file.name === fileNameOf(defaultWorkerName(id)) && id !== process.pid && !isAlive(id)
 }
 
 /** What a file operation gives, or `otherwise` if the file is gone. */

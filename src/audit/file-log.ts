@@ -1,7 +1,7 @@
-import { hostname } from 'node:os'
 import { createLogger, format, transports } from 'winston'
 import type { Log } from '../core/log.js'
 import { withTimeLimit } from '../core/time-limit.js'
+import { defaultWorkerName } from '../core/worker-name.js'
 import type { AuditRow } from './call-record.js'
 import { fileNameOf } from './file-log-files.js'
 import { RotatingFile } from './file-log-rotation.js'
@@ -43,7 +43,7 @@ export function createFileLog(options: FileLogOptions): FileLog {
     name: fileNameOf(worker),
     maxBytes,
     maxFiles,
-    adopts: worker === `${hostname()}-${process.pid}`,
+    adopts: worker === defaultWorkerName(),
     onLost: losses.add,
     lossLine: (dropped, reason) => `${JSON.stringify({ at: now(), worker, dropped, reason })}\n`,
   })

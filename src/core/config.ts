@@ -1,6 +1,6 @@
-import { hostname } from 'node:os'
 import { messageOf, RelayError } from './errors.js'
 import type { LogLevel } from './log.js'
+import { defaultWorkerName } from './worker-name.js'
 
 export interface Entry<T> {
   /** The environment variable. Names of the Zeebe client are kept as that client documents them. */
@@ -166,7 +166,7 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
   workerName: take({
     env: 'BPMN_RELAY_WORKER_NAME',
     read: text,
-    default: `${hostname()}-${process.pid}`,
+    default: defaultWorkerName(),
     defaultText: 'host name and process id',
     text: 'Name of this worker in the engine, the audit log and the counters; unique among workers.',
   }),

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import path from 'node:path'
 import { validate as isUuid } from 'uuid'
 import { messageOf, RelayError } from '../../core/errors.js'
 import type { Log } from '../../core/log.js'
 import { endsWithin, pause } from '../../core/time-limit.js'
+import { defaultWorkerName } from '../../core/worker-name.js'
 import type { Database } from '../../db/database.js'
 import type { LedgerRecord } from '../call-record.js'
 import { fileNameOf, unlessMissing } from '../file-log-files.js'
@@ -278,7 +278,7 @@ interface OpenFolder {
 
 async function openFolder(options: SpoolOptions): Promise<OpenFolder> {
   const { folder: shared, worker, log } = options
-  if (worker === `${hostname()}-${process.pid}`) {
+  if (worker === defaultWorkerName()) {
     throw new RelayError(
       'CONFIG_INVALID',
       'BPMN_RELAY_SPOOL_DIR needs a BPMN_RELAY_WORKER_NAME: without a name that stays, nobody would find what an earlier process left in its spool',

@@ -11,6 +11,7 @@ import { SpoolFiles } from '../../../src/audit/spool/spool-files.js'
 import { spooledText } from '../../../src/audit/spool/spooled-record.js'
 import { RelayError } from '../../../src/core/errors.js'
 import { silentLog } from '../../../src/core/log.js'
+import { defaultWorkerName } from '../../../src/core/worker-name.js'
 import type { Database } from '../../../src/db/database.js'
 import { createLedger } from '../../../src/publish/ledger.js'
 import { spooledLedger } from '../../../src/publish/spooled-ledger.js'
@@ -231,7 +232,7 @@ describe('the folder of a spool', () => {
 
   it('needs a worker whose name stays', async (t) => {
     const { start } = await spooling(t)
-    await assert.rejects(start({ worker: `${os.hostname()}-${process.pid}` }), {
+    await assert.rejects(start({ worker: defaultWorkerName() }), {
       code: 'CONFIG_INVALID',
       message: /BPMN_RELAY_SPOOL_DIR needs a BPMN_RELAY_WORKER_NAME/,
     })

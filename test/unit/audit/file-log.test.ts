@@ -10,13 +10,14 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { AuditRow } from '../../../src/audit/call-record.js'
 import { createFileLog, type FileLogOptions } from '../../../src/audit/file-log.js'
 import { silentLog } from '../../../src/core/log.js'
+import { defaultWorkerName } from '../../../src/core/worker-name.js'
 import { recordWith } from '../../helpers/call-record.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
@@ -204,8 +205,8 @@ describe('rotation of the file log', () => {
     const folder = newFolder(t)
     const { pid: ended } = spawnSync(process.execPath, ['--version'])
     for (const suffix of ['', '.1', '.2', '.3'])
-      writeFileSync(path.join(folder, `results-${hostname()}-${ended}.log${suffix}`), '{}\n')
-    await writeCalls(folder, 0, 500, { worker: `${hostname()}-${process.pid}` })
+      writeFileSync(path.join(folder, `results-${defaultWorkerName(ended)}.log${suffix}`), '{}\n')
+    await writeCalls(folder, 0, 500, { worker: defaultWorkerName() })
     assert.equal(files(folder).length, MAX_FILES)
     assertNewestUpTo(folder, 499)
   })
