@@ -58,7 +58,7 @@ FROM alert_evaluation, LATERAL (
   SELECT count(*) FILTER (WHERE severity = 'info')::int AS info,
     count(*) FILTER (WHERE severity = 'warning')::int AS warning,
     count(*) FILTER (WHERE severity = 'critical')::int AS critical
-  FROM alert WHERE state <> 'resolved' AND state = 'firing') AS firing`
+  FROM alert WHERE state = 'firing') AS firing`
 
 /**
  * What a worker does for alerts, all of it off the road of jobs: it tells that it lives, evaluates the policies when it
