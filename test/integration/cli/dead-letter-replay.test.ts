@@ -1,27 +1,19 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { silentLog } from '../../../src/core/log.js'
-import { openDatabase } from '../../../src/db/database.js'
 import { createTrigger, deleteTrigger } from '../../../src/trigger/triggers.js'
-import { commandLine, ok, refused } from '../../helpers/cli.js'
-import { giveUp } from '../../helpers/dead-letters.js'
+import { ok, refused } from '../../helpers/cli.js'
+import { deadLetterCli, giveUp } from '../../helpers/dead-letters.js'
 import { processesOn } from '../../helpers/processes.js'
 import { testServers } from '../../helpers/servers.js'
 import { triggerAdapter } from '../../helpers/trigger-adapter.js'
 
 test('Dead letters replayed at the command line', async (t) => {
-  const cli = await commandLine(t)
+  const { cli, database, adapter } = await deadLetterCli(t)
   const { zeebe } = testServers()
   const processes = processesOn(t, zeebe.address)
   const replay = (args: string[], address = zeebe.address) =>
     cli.run(['dead-letter', 'replay', ...args], { env: { ZEEBE_ADDRESS: address } })
-  const made = ['--kind', 'kafka', '--address', 'localhost:9092', '--value-serialization', 'json']
-  await ok(cli, ['adapter', 'create', '--name', 'kafka', ...made])
-  const database = await openDatabase({ url: cli.databaseUrl, poolSize: 2, timeoutMs: 5000 }, silentLog)
-  t.after(() => database.close())
-  const [adapter] = await database.query<{ id: string; name: string }>('SELECT id, name FROM adapter')
-  assert.ok(adapter)
   const adapters = (id: string) => triggerAdapter('kafka', { id })
   const processId = `order-${randomUUID()}`
   const trigger = await createTrigger(
@@ -31,7 +23,7 @@ test('Dead letters replayed at the command line', async (t) => {
         name: 'start-orders',
         adapterId: adapter.id,
         topics: ['orders'],
-        variables: '{n: value.m' + 'issing + 1}',
+        variables: '{n: value.missing + 1}',
       },
       action: { kind: 'start', processId, version: null },
     },

@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { silentLog } from '../../../src/core/log.js'
-import { openDatabase } from '../../../src/db/database.js'
-import { commandLine, ok, refused } from '../../helpers/cli.js'
-import { GIVEN_UP, giveUp } from '../../helpers/dead-letters.js'
+import { ok, refused } from '../../helpers/cli.js'
+import { deadLetterCli, GIVEN_UP, giveUp } from '../../helpers/dead-letters.js'
 
 const deadLetter = (...args: string[]) => ['dead-letter', ...args]
 
 test('Dead letters at the command line', async (t) => {
-  const cli = await commandLine(t)
-  const made = ['--kind', 'kafka', '--address', 'localhost:9092', '--value-serialization', 'json']
-  await ok(cli, ['adapter', 'create', '--name', 'kafka', ...made])
-  const database = await openDatabase({ url: cli.databaseUrl, poolSize: 2, timeoutMs: 5000 }, silentLog)
-  t.after(() => database.close())
-  const [adapter] = await database.query<{ id: string; name: string }>('SELECT id, name FROM adapter')
-  assert.ok(adapter)
+  const { cli, database, adapter } = await deadLetterCli(t)
 
   await t.test('none are there at first', async () => {
     assert.equal(await ok(cli, deadLetter('list')), 'No dead letters match.\n')
