@@ -1,22 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { failure, message, settled } from '../../contract/broker-contract.js'
-import { answerSwallower } from '../../helpers/answer-swallower.js'
 import { consume, Gate, newGroup, textOf } from '../../helpers/consuming.js'
-import {
-  brokerAddress,
-  connect,
-  createOrderedGroup,
-  createTopic,
-  readTopic,
-  subscribeOver,
-} from '../../helpers/rocketmq.js'
-import { mqadmin, produceWithJava } from '../../helpers/rocketmq-java.js'
+import { connect, createTopic, subscribeOver } from '../../helpers/rocketmq.js'
+import { produceWithJava } from '../../helpers/rocketmq-java.js'
 import { testServers } from '../../helpers/servers.js'
 import { waitFor } from '../../helpers/wait-for.js'
 
 const { nameServer, proxyEndpoint } = testServers().rocketmq
-const REDELIVERY_MS = 60_000
 
 const subscribe = subscribeOver(nameServer)
 
@@ -103,37 +94,6 @@ for (const [protocol, address] of [
       assert.deepEqual(messages.map(textOf), ['150', '300'])
     })
 
-    test('puts a message that keeps failing among the dead letters of its group, where mqadmin finds it', async (t) => {
-      const topic = await createTopic(nameServer)
-      const group = newGroup()
-      const publisher = connect(t, nameServer)
-      const { messages } = await consume(
-        t,
-        subscribeOver(address, { protocol, maxReconsumeTimes: 1 }),
-        { group, topics: [{ topic }] },
-        () => {
-          throw new Error('never')
-        },
-      )
-
-      const receipt = await publisher.publish(
-        message(topic, 'unloved', { tag: 'T', keys: ['k'], headers: { city: 'Berlin' } }),
-      )
-
-      const deadLetters = `%DLQ%${group}`
-      const [dead] = await waitForTopic(deadLetters)
-      assert.deepEqual(
-        messages.map(({ attempt }) => attempt),
-        [1, 2],
-      )
-      assert.equal(String(dead?.body), 'unloved')
-      const printed = await mqadmin(nameServer, 'printMsg', '-t', deadLetters)
-      assert.ok(receipt.kind === 'rocketmq' && printed.includes(receipt.messageId), printed)
-      for (const part of ['BODY: unloved', 'TAGS=T', 'KEYS=k', 'city=Berlin']) {
-        assert.ok(printed.includes(part), `${part} is not in ${printed}`)
-      }
-    })
-
     test('consumes a topic and a group behind a namespace under their names without it', async (t) => {
       const topic = await createTopic(nameServer)
       await createTopic(nameServer, { name: `shop%${topic}` })
@@ -163,162 +123,6 @@ describe('a RocketMQ subscription over remoting alone', { concurrency: true }, (
     assert.equal(error.code, 'INPUT_INVALID')
     assert.match(error.message, /correct the SQL expression/)
     assert.ok(error.message.includes(topic), error.message)
-  })
-
-  test('handles the messages of a queue one after the other, and repeats one in its place', async (t) => {
-    const topic = await createTopic(nameServer, { queues: 2 })
-    const publisher = connect(t, nameServer)
-    const atWork = new Map<number, number>()
-    let most = 0
-    const { messages } = await consume(
-      t,
-      subscribe,
-      { topics: [{ topic }], order: 'queue' },
-      async (each) => {
-        const { partition } = each.queue
-        atWork.set(partition, (atWork.get(partition) ?? 0) + 1)
-        most = Math.max(most, ...atWork.values())
-        await new Promise(setImmediate)
-        atWork.set(partition, (atWork.get(partition) ?? 0) - 1)
-        if (textOf(each).endsWith('-5') && each.attempt < 3) throw new Error('not yet')
-      },
-    )
-    const groups = ['a', 'b', 'c', 'd']
-
-    for (let i = 0; i < 20; i++) {
-      for (const messageGroup of groups) {
-        await publisher.publish(message(topic, `${messageGroup}-${i}`, { messageGroup }))
-      }
-    }
-
-    await waitFor('all messages', () => messages.length === 4 * 22)
-    assert.equal(most, 1)
-    const order = [0, 1, 2, 3, 4, 5, 5, 5, ...Array.from({ length: 14 }, (_, i) => i + 6)]
-    for (const group of groups) {
-      const ofGroup = messages.filter((each) => each.messageGroup === group)
-      assert.deepEqual(
-        ofGroup.map(textOf),
-        order.map((i) => `${group}-${i}`),
-      )
-      assert.deepEqual(
-        ofGroup.slice(5, 8).map(({ attempt }) => attempt),
-        [1, 2, 3],
-      )
-    }
-  })
-
-  test('keeps the order of each queue while a second member joins', async (t) => {
-    const topic = await createTopic(nameServer, { queues: 4 })
-    const publisher = connect(t, nameServer)
-    const group = newGroup()
-    const handled: string[] = []
-    const record = async (each: { value: Buffer | null }) => {
-      await new Promise(setImmediate)
-      handled.push(String(each.value))
-    }
-    const first = await consume(t, subscribe, { group, topics: [{ topic }], order: 'queue' }, record)
-    let sent = 0
-    const publishing = async (until: () => boolean) => {
-      while (!until()) {
-        assert.ok(sent < 3000, 'a member gets nothing')
-        await Promise.all(
-          Array.from({ length: 8 }, (_, i) =>
-            publisher.publish(message(topic, `${i} ${sent}`, { messageGroup: `${i}` })),
-          ),
-        )
-        sent++
-      }
-    }
-    await publishing(() => first.messages.length > 50)
-
-    const second = await consume(t, subscribe, { group, topics: [{ topic }], order: 'queue' }, record)
-    await publishing(() => second.messages.length > 50)
-
-    await waitFor('all messages', () => new Set(handled).size === 8 * sent)
-    for (let i = 0; i < 8; i++) {
-      const ofGroup = [...new Set(handled.filter((text) => text.startsWith(`${i} `)))]
-      assert.deepEqual(
-        ofGroup,
-        Array.from({ length: sent }, (_, n) => `${i} ${n}`),
-      )
-    }
-  })
-
-  test('lets the queue go on once a message that keeps its order is a dead letter', async (t) => {
-    const topic = await createTopic(nameServer, { queues: 1 })
-    const group = newGroup()
-    const publisher = connect(t, nameServer)
-    const { messages } = await consume(
-      t,
-      subscribe,
-      { group, topics: [{ topic }], order: 'queue', maxRedeliveries: 1 },
-      (each) => {
-        if (textOf(each) === 'unloved') throw new Error('never')
-      },
-    )
-
-    for (const value of ['before', 'unloved', 'after']) await publisher.publish(message(topic, value))
-
-    await waitFor('the last', () => messages.some((each) => textOf(each) === 'after'))
-    assert.deepEqual(messages.map(textOf), ['before', 'unloved', 'unloved', 'after'])
-    const [dead] = await waitForTopic(`%DLQ%${group}`)
-    assert.equal(String(dead?.body), 'unloved')
-  })
-
-  test('keeps a message that cannot be sent back, handles it again, and does not pass it', async (t) => {
-    const topic = await createTopic(nameServer, { queues: 1 })
-    const publisher = connect(t, nameServer)
-    const broker = await answerSwallower(t, await brokerAddress(nameServer))
-    const names = await answerSwallower(t, nameServer, broker)
-    broker.refuseRequests(SEND_BACK)
-    const gate = new Gate()
-    // No redeliveries are left from the start: this is where others drop it.
-    const { messages, subscription } = await consume(
-      t,
-      subscribeOver(names.address),
-      { topics: [{ topic }], maxRedeliveries: 0 },
-      async (each) => {
-        if (textOf(each) !== 'bad') return
-        if (each.attempt < 3) throw new Error('not yet')
-        await gate.opened
-      },
-    )
-    for (const value of ['bad', 'good']) await publisher.publish(message(topic, value))
-
-    await waitFor('the third attempt', () => messages.length >= 4)
-    const [before] = await subscription.positions()
-    gate.open()
-
-    await waitFor('the queue to be consumed', async () => (await subscription.positions())[0]?.lag === '0')
-    assert.equal(broker.refused(), 2)
-    assert.equal(before?.offset, '0')
-    assert.deepEqual(messages.map(textOf).sort(), ['bad', 'bad', 'bad', 'good'])
-    assert.equal(new Set(messages.map(({ id }) => id)).size, 2)
-  })
-
-  test('gives a message that could not be sent back to the next member', async (t) => {
-    const topic = await createTopic(nameServer, { queues: 1 })
-    const group = newGroup()
-    const publisher = connect(t, nameServer)
-    const broker = await answerSwallower(t, await brokerAddress(nameServer))
-    const names = await answerSwallower(t, nameServer, broker)
-    broker.refuseRequests(SEND_BACK)
-    const first = await consume(
-      t,
-      subscribeOver(names.address),
-      { group, topics: [{ topic }], maxRedeliveries: 0 },
-      () => {
-        throw new Error('never')
-      },
-    )
-    await publisher.publish(message(topic, 'bad'))
-    await waitFor('a send-back', () => broker.refused() > 0)
-    await first.subscription.close()
-
-    const second = await consume(t, subscribe, { group, topics: [{ topic }] })
-
-    await waitFor('the message', () => second.messages.length > 0)
-    assert.deepEqual(second.messages.map(textOf), ['bad'])
   })
 
   test('gives every member all messages when broadcasting, each of which repeats what it could not handle', async (t) => {
@@ -387,50 +191,6 @@ describe('a RocketMQ subscription over remoting alone', { concurrency: true }, (
 describe('a RocketMQ subscription over grpc alone', { concurrency: true }, () => {
   const join = subscribeOver(proxyEndpoint, { protocol: 'grpc' })
 
-  test('lets the messages behind go on once one that keeps its order is a dead letter', async (t) => {
-    const topic = await createTopic(nameServer, { queues: 1, type: 'FIFO' })
-    const group = await createOrderedGroup(nameServer)
-    const publisher = connect(t, nameServer)
-    const source = { group, topics: [{ topic }], order: 'queue', maxRedeliveries: 1 } as const
-    const { messages } = await consume(t, join, source, (each) => {
-      if (textOf(each) === 'unloved') throw new Error('never')
-    })
-
-    for (const value of ['before', 'unloved', 'after']) {
-      await publisher.publish(message(topic, value, { messageGroup: 'g' }))
-    }
-
-    await waitFor('the last', () => messages.some((each) => textOf(each) === 'after'))
-    assert.deepEqual(messages.map(textOf), ['before', 'unloved', 'unloved', 'after'])
-    const [dead] = await waitForTopic(`%DLQ%${group}`)
-    assert.equal(String(dead?.body), 'unloved')
-  })
-
-  test('acknowledges again what the proxy did not answer, so that it does not come again', async (t) => {
-    const topic = await createTopic(nameServer)
-    const group = newGroup()
-    const publisher = connect(t, nameServer)
-    const proxy = await answerSwallower(t, proxyEndpoint)
-    // The proxy names its own address in routes; this one also puts itself there.
-    proxy.redirectTo(proxy)
-    const first = await consume(
-      t,
-      subscribeOver(proxy.address, { protocol: 'grpc', connectTimeoutMs: 1000 }),
-      { group, topics: [{ topic }] },
-      () => proxy.cutAll(),
-    )
-    await publisher.publish(message(topic, 'cut'))
-    await waitFor('the message', () => first.messages.length === 1)
-    await waitFor('the acknowledgement', () => first.subscription.status().handling === 0)
-    await first.subscription.close()
-
-    const second = await consume(t, join, { group, topics: [{ topic }] })
-    await publisher.publish(message(topic, 'witness'))
-
-    await waitFor('the witness', () => second.messages.length > 0)
-    assert.deepEqual(second.messages.map(textOf), ['witness'])
-  })
-
   const topics = [{ topic: 'some-topic' }]
   const refused = {
     'broadcasting, which the protocol lacks': { mode: 'broadcasting' },
@@ -446,27 +206,4 @@ describe('a RocketMQ subscription over grpc alone', { concurrency: true }, () =>
       assert.match(error.message, /use .*protocol "remoting"/)
     })
   }
-
-  test('refuses an order that the servers do not keep for the group, with the command that makes them', async () => {
-    const topic = await createTopic(nameServer, { type: 'FIFO' })
-    const group = newGroup()
-    const source = { group, topics: [{ topic }], order: 'key', from: { at: 'latest' } } as const
-
-    const error = failure(await settled(join(source, async () => undefined)))
-
-    assert.equal(error.code, 'NOT_SUPPORTED')
-    assert.ok(error.message.includes(`mqadmin updateSubGroup -g ${group} -o true`), error.message)
-  })
 })
-
-/** As the request says it, whatever the library puts around. */
-const SEND_BACK = '{"code":36,'
-
-/** Dead letters appear some time after the last failure. */
-function waitForTopic(topic: string) {
-  return waitFor(
-    `a message in ${topic}`,
-    () => readTopic(nameServer, topic, 1).catch(() => undefined),
-    REDELIVERY_MS,
-  )
-}
