@@ -1,13 +1,3 @@
-import {
-  BrokenCircuitError,
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  ExponentialBackoff,
-  handleWhen,
-  noJitterGenerator,
-} from 'cockatiel'
 import { messageOf, RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 
@@ -32,41 +22,25 @@ export interface CircuitReport {
  * their jobs are held instead of using up retries, and one message at a time tries whether the broker is back.
  */
 export class Circuit {
-  readonly #policy: CircuitBreakerPolicy
   readonly #isOutage: (error: unknown) => boolean
+  readonly #log: Log
+  #position: CircuitPosition = 'closed'
   #since = new Date()
+  /** While it is closed: since the last success. */
+  #outagesInARow = 0
   /** How often it has opened so far. */
   #openings = 0
+  /** While it is open: time until the next try. */
+  #pauseMs = FIRST_TRY_MS
 
   /** @param isOutage tells errors that speak of the broker from those that speak of the message. */
   constructor(isOutage: (error: unknown) => boolean, log: Log) {
     this.#isOutage = isOutage
-    this.#policy = circuitBreaker(handleWhen(isOutage), {
-      breaker: new ConsecutiveBreaker(OUTAGES_IN_A_ROW),
-      halfOpenAfter: new ExponentialBackoff({
-        generator: noJitterGenerator,
-        initialDelay: FIRST_TRY_MS,
-        maxDelay: LONGEST_PAUSE_MS,
-      }),
-    })
-    // Opened again by a try in vain, it is no news.
-    let isOut = false
-    this.#policy.onStateChange(() => {
-      this.#since = new Date()
-    })
-    this.#policy.onBreak(() => {
-      this.#openings += 1
-      if (!isOut) log.error('a broker is out of reach; its jobs are held')
-      isOut = true
-    })
-    this.#policy.onReset(() => {
-      isOut = false
-      log.info('a broker is back; its jobs go on')
-    })
+    this.#log = log
   }
 
   report(): CircuitReport {
-    return { position: POSITIONS[this.#policy.state], since: this.#since }
+    return { position: this.#position, since: this.#since }
   }
 
   /**
@@ -74,7 +48,7 @@ export class Circuit {
    * @throws RelayError ADAPTER_OUT_OF_SERVICE
    */
   assertNotTrying(): void {
-    if (this.#policy.state === CircuitState.HalfOpen) throw outOfService()
+    if (this.#position === 'half-open') throw outOfService()
   }
 
   /**
@@ -83,46 +57,56 @@ export class Circuit {
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
     this.assertNotTrying()
-    const isTry = this.#policy.state === CircuitState.Open
+    const isTry = this.#position === 'open'
+    if (isTry) this.#beginTry()
     const openings = this.#openings
     try {
-      return await this.#policy.execute(() =>
-        work().catch((error: unknown) => {
-          // What was sent before the circuit opened says nothing of the broker now, and must not spoil a try.
-          throw openings === this.#openings ? error : new Overtaken(error)
-        }),
-      )
+      const result = await work()
+      if (openings === this.#openings) this.#outagesInARow = 0
+      if (isTry) this.#close()
+      return result
     } catch (error) {
-      if (error instanceof Overtaken) throw error.reason
-      if (error instanceof BrokenCircuitError) throw outOfService(error)
+      // What was sent before the circuit opened says nothing of the broker now, and must not spoil a try.
+      if (openings !== this.#openings) throw error
+      const isOutage = this.#isOutage(error)
+      if (isOutage) this.#outagesInARow += 1
+      if (isTry && !isOutage) this.#close()
+      else if (isTry || this.#outagesInARow >= OUTAGES_IN_A_ROW) this.#open()
       // In a long outage tries would use up the retries of few jobs.
-      throw isTry && this.#isOutage(error) ? triedInVain(error) : error
+      throw isTry && isOutage ? triedInVain(error) : error
     }
   }
-}
 
-const POSITIONS: Record<CircuitState, CircuitPosition> = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'half-open',
-  // The library's word for opened by hand.
-  [CircuitState.Isolated]: 'open',
-}
+  #beginTry(): void {
+    if (Date.now() - this.#since.getTime() < this.#pauseMs) throw outOfService()
+    this.#moveTo('half-open')
+  }
 
-/** The end of a send that began before the circuit last opened. */
-class Overtaken {
-  readonly reason: unknown
+  #open(): void {
+    // Opened again by a try in vain, it is no news.
+    const isNews = this.#position === 'closed'
+    this.#pauseMs = isNews ? FIRST_TRY_MS : Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
+    this.#openings += 1
+    this.#moveTo('open')
+    if (isNews) this.#log.error('a broker is out of reach; its jobs are held')
+  }
 
-  constructor(reason: unknown) {
-    this.reason = reason
+  #close(): void {
+    this.#outagesInARow = 0
+    this.#moveTo('closed')
+    this.#log.info('a broker is back; its jobs go on')
+  }
+
+  #moveTo(position: CircuitPosition): void {
+    this.#position = position
+    this.#since = new Date()
   }
 }
 
-function outOfService(cause?: Error): RelayError {
+function outOfService(): RelayError {
   return new RelayError(
     'ADAPTER_OUT_OF_SERVICE',
     `the broker could not be reached ${OUTAGES_IN_A_ROW} times in a row; the job waits until it answers again`,
-    { cause },
   )
 }
 

