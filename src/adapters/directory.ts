@@ -86,9 +86,17 @@ export class AdapterDirectory {
     await this.#loading.pending?.catch(() => undefined)
   }
 
+  /** As `named`; undefined: it has to be looked up, if there is one at all. */
+  known(reference: string): Adapter | undefined {
+    const { byReference, lookup } = this.#snapshot
+    return byReference.get(
+      reference.includes('@') ? resolveEnv(reference, lookup, 'adapterId', true) : reference,
+    )
+  }
+
   /** The adapter of an id, name or `@env(...)` of either, without its connection. @throws RelayError ADAPTER_UNKNOWN */
   async named(reference: string): Promise<Adapter> {
-    const adapter = this.#peek(reference) ?? (await this.#reloadAndPeek(reference))
+    const adapter = this.known(reference) ?? (await this.#reloadAndFind(reference))
     if (adapter) return adapter
     throw new RelayError(
       'ADAPTER_UNKNOWN',
@@ -208,15 +216,8 @@ export class AdapterDirectory {
     return serializers
   }
 
-  #peek(reference: string): Adapter | undefined {
-    const { byReference, lookup } = this.#snapshot
-    return byReference.get(
-      reference.includes('@') ? resolveEnv(reference, lookup, 'adapterId', true) : reference,
-    )
-  }
-
   // A job may be quicker than the notice of the adapter it needs.
-  async #reloadAndPeek(reference: string): Promise<Adapter | undefined> {
+  async #reloadAndFind(reference: string): Promise<Adapter | undefined> {
     const now = performance.now()
     const isDue = now - this.#lastMissReload >= MISS_RELOAD_MS
     if (isDue) this.#lastMissReload = now
@@ -229,7 +230,7 @@ export class AdapterDirectory {
         { cause },
       )
     }
-    return this.#peek(reference)
+    return this.known(reference)
   }
 
   #resolve(adapter: Adapter): HashedSettings {

@@ -96,7 +96,7 @@ export async function withAdapter<T>(
       connection() {
         return connections.get(hash, adapter.name, (ctx) => driver.connect(address, settings, ctx))
       },
-      turn: () => connections.admit(hash, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY),
+      turn: async () => connections.admit(hash, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY),
       serializers() {
         const { keySerialization: key, valueSerialization: value } = adapter
         serializers ??= createSerializers({

@@ -107,16 +107,16 @@ export class Connections {
   }
 
   /**
-   * Resolves when one more message may be published: at once unless the adapter has a rate limit.
+   * Resolves when one more message may be published; undefined: it may at once, as always without a rate limit.
    * @param share sends of one connection that may wait for an answer or for their turn
    * @param patienceMs longest wait for a turn; default: that of a job
    * @throws RelayError ADAPTER_OUT_OF_SERVICE while another message tries whether the broker is back;
    *   ADAPTER_UNANSWERING when the broker leaves sends unanswered and `share` of them are out;
    *   ADAPTER_RATE_LIMITED when its turn is far, or `share` others wait for theirs
    */
-  async admit(hash: string, share: number, patienceMs?: number): Promise<void> {
+  admit(hash: string, share: number, patienceMs?: number): Promise<void> | undefined {
     const connection = this.#live.get(hash)
-    if (!connection) return
+    if (!connection) return undefined
     connection.circuit.assertNotTrying()
     if (connection.isOverrun(share)) {
       throw new RelayError(
@@ -124,7 +124,7 @@ export class Connections {
         `the broker has left ${connection.inFlight} sends unanswered for over a second; the job waits`,
       )
     }
-    await connection.rateLimit?.turn(share, patienceMs)
+    return connection.rateLimit?.turn(share, patienceMs)
   }
 
   async close(): Promise<void> {

@@ -103,18 +103,14 @@ export class QueueWork<M extends Queued> {
     this.#end = end
   }
 
-  /** Starts to handle one batch, if one may go; resolves when that has ended, one way or the other. */
+  /** Starts to handle one batch, if one may go; resolves when that has ended, one way or the other. Never rejects. */
   startNext(): Promise<void> | undefined {
     if (this.isPaused || this.#dropped) return undefined
     const lane = this.#nextLane()
     if (!lane) return undefined
     const batch = lane.waiting.splice(0, this.#options.batchSize)
     lane.busy = lane !== this.#unordered
-    this.#running++
-    return this.#run(lane, batch).finally(() => {
-      this.#running--
-      if (this.#running === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve()
-    })
+    return this.#run(lane, batch)
   }
 
   /** Resolves when nothing is being handled. */
@@ -135,30 +131,38 @@ export class QueueWork<M extends Queued> {
   }
 
   async #run(lane: Lane<M>, batch: Entry<M>[]): Promise<void> {
-    const { handle, afterFailure, onProgress } = this.#options
-    const messages = batch.flatMap(({ message }) => (message === undefined ? [] : [message]))
-    let again: Entry<M>[] = []
-    let delayMs = 0
+    const { handle, onProgress } = this.#options
+    const messages: M[] = []
+    for (const { message } of batch) if (message !== undefined) messages.push(message)
+    this.#running++
     try {
       await handle(messages, this.#dropping.signal)
       for (const entry of batch) this.#finish(entry)
+      this.#free(lane)
     } catch (error) {
-      for (const entry of batch) {
-        if (entry.message === undefined || this.#dropped) continue
-        const wait = await afterFailure(entry.message, error)
-        if (wait === undefined) {
-          this.#finish(entry)
-          continue
-        }
-        entry.message = { ...entry.message, attempt: entry.message.attempt + 1 }
-        again.push(entry)
-        delayMs = Math.max(delayMs, wait)
-      }
+      await this.#afterFailure(lane, batch, error)
     }
-    if (this.#dropped) again = []
-    if (again.length > 0) this.#repeat(lane, again, delayMs)
-    else this.#free(lane)
+    this.#running--
+    if (this.#running === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve()
     onProgress()
+  }
+
+  async #afterFailure(lane: Lane<M>, batch: Entry<M>[], error: unknown): Promise<void> {
+    const again: Entry<M>[] = []
+    let delayMs = 0
+    for (const entry of batch) {
+      if (entry.message === undefined || this.#dropped) continue
+      const wait = await this.#options.afterFailure(entry.message, error)
+      if (wait === undefined) {
+        this.#finish(entry)
+        continue
+      }
+      entry.message = { ...entry.message, attempt: entry.message.attempt + 1 }
+      again.push(entry)
+      delayMs = Math.max(delayMs, wait)
+    }
+    if (again.length > 0 && !this.#dropped) this.#repeat(lane, again, delayMs)
+    else this.#free(lane)
   }
 
   #repeat(lane: Lane<M>, batch: Entry<M>[], delayMs: number): void {
@@ -252,7 +256,9 @@ export class Dispatcher {
       if (this.#stopped || this.#isPaused || this.#running >= this.#concurrency) return
       const run = this.#queues[this.#turn++ % this.#queues.length]?.startNext()
       inVain = run ? 0 : inVain + 1
-      if (run) this.#count(run)
+      if (!run) continue
+      this.#running++
+      void run.then(this.#ended)
     }
   }
 
@@ -264,16 +270,14 @@ export class Dispatcher {
     await endsWithin(idle, CLOSE_BUDGET_MS)
   }
 
-  #count(run: Promise<void>): void {
-    this.#running++
-    void run.finally(() => {
-      this.#running--
-      if (this.#running === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve()
-      this.dispatch()
-    })
+  readonly #ended = (): void => {
+    this.#running--
+    if (this.#running === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve()
+    this.dispatch()
   }
 }
 
 interface Startable {
+  /** See `QueueWork.startNext`. */
   startNext(): Promise<void> | undefined
 }

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events'
-import type { InboundMessage, MessageOrder } from '../brokers/subscription.js'
+import type { InboundMessage } from '../brokers/subscription.js'
 import type { RelayError } from '../core/errors.js'
 import type { Log } from '../core/log.js'
 import { pause } from '../core/time-limit.js'
 import { Background } from './background.js'
-import { type Handling, stopsConsumption } from './outages.js'
+import { stopsConsumption } from './outages.js'
 import type { TriggerHandler } from './run-trigger.js'
 import type { Trigger } from './trigger.js'
 
@@ -56,9 +56,11 @@ export class Deliveries {
     if (acknowledge === 'received') {
       const limit = concurrency ?? DEFAULT_IN_BACKGROUND
       for (const message of messages) await this.#background.take(limit, () => this.#persist(message))
-      return
+    } else if (order === 'none' && messages.length > 1) {
+      await allEnded(messages.map((message) => this.#handleOne(message, signal)))
+    } else {
+      for (const message of messages) await this.#handleOne(message, signal)
     }
-    await inOrder(order, messages, (message) => this.#handleOne(message, signal))
   }
 
   /** Resolves once those are handled that are acknowledged already, within a time limit. */
@@ -73,16 +75,17 @@ export class Deliveries {
     return Math.min(retryBackOffMaxMs, retryBackOffMs * 2 ** Math.min(attempt - 1, 30))
   }
 
-  async #handleOne(message: InboundMessage, signal: AbortSignal): Promise<void> {
-    const onHold: Handling['onHold'] = (error) => {
-      this.#holds.push(error)
+  #handleOne(message: InboundMessage, signal: AbortSignal): Promise<unknown> {
+    return this.#handler.handle(this.#trigger(), message, { signal, onHold: this.#onHold })
+  }
+
+  readonly #onHold = (error: RelayError): (() => void) => {
+    this.#holds.push(error)
+    this.#onChange()
+    return () => {
+      this.#holds.splice(this.#holds.indexOf(error), 1)
       this.#onChange()
-      return () => {
-        this.#holds.splice(this.#holds.indexOf(error), 1)
-        this.#onChange()
-      }
     }
-    await this.#handler.handle(this.#trigger(), message, { signal, onHold })
   }
 
   /** Nobody hands it over again. */
@@ -90,7 +93,8 @@ export class Deliveries {
     const { signal } = this.#ending
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#handleOne({ ...message, attempt }, signal)
+        await this.#handleOne({ ...message, attempt }, signal)
+        return
       } catch (error) {
         if (signal.aborted) throw error
         await pause(this.redeliveryDelayMs(attempt), signal)
@@ -115,16 +119,7 @@ export function eitherOf(one: AbortSignal): (other: AbortSignal) => AbortSignal 
   }
 }
 
-/** @throws the first reason, once all that began has ended */
-async function inOrder(
-  order: MessageOrder,
-  messages: readonly InboundMessage[],
-  handle: (message: InboundMessage) => Promise<void>,
-): Promise<void> {
-  if (order !== 'none') {
-    for (const message of messages) await handle(message)
-    return
-  }
-  const ended = await Promise.allSettled(messages.map(handle))
-  for (const result of ended) if (result.status === 'rejected') throw result.reason
+/** @throws the first reason, once all have ended */
+async function allEnded(works: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(works)) if (result.status === 'rejected') throw result.reason
 }

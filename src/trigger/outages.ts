@@ -61,13 +61,18 @@ export class Outages {
 
   /**
    * Does some work again and again for as long as what it needs is away.
-   * @param onFirst told when that begins
+   * @param work told whether it was tried before
+   * @param onFirst told when the waiting begins
    * @throws RelayError why it failed otherwise; WORKER_STOPPING once the signal is aborted
    */
-  async patiently<T>(work: () => Promise<T>, { signal, onHold }: Handling, onFirst: () => void): Promise<T> {
+  async patiently<T>(
+    work: (isAgain: boolean) => Promise<T>,
+    { signal, onHold }: Handling,
+    onFirst: () => void,
+  ): Promise<T> {
     for (let tries = 0; ; tries += 1) {
       try {
-        return await work()
+        return await work(tries > 0)
       } catch (thrown) {
         const error = toRelayError(thrown)
         if (!isOutage(error)) throw error

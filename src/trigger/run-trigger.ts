@@ -1,3 +1,4 @@
+import type { Adapter } from '../adapters/adapter.js'
 import type { AdapterDirectory } from '../adapters/directory.js'
 import { DROPPED } from '../adapters/serialization/serializer.js'
 import type { Capture } from '../audit/capture.js'
@@ -73,9 +74,16 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
 
   async function run(consumption: Consumption): Promise<TriggerOutcome> {
     const { trigger, message, isReplay } = consumption
+    const { adapterId, action, activationCondition } = trigger
     // What it waited before for something to come back is no time of its own.
     consumption.startedAt = performance.now()
-    const act = await prepare(consumption)
+    consumption.stage = 'deserialize'
+    consumption.adapter = directory.known(adapterId) ?? (await directory.named(adapterId))
+    // What goes on as the same bytes need not be understood.
+    const act =
+      action.kind === 'forward' && activationCondition === null
+        ? () => forwardMessage(dependencies, action, consumption)
+        : await prepare(consumption, consumption.adapter)
     if (!act) return { kind: 'passed-over' }
     consumption.stage = 'action'
     const entry = entryOf(trigger, message)
@@ -91,15 +99,12 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
   }
 
   /** What there is to do with a message; undefined: nothing. */
-  async function prepare(consumption: Consumption): Promise<(() => Promise<TriggerOutcome>) | undefined> {
+  async function prepare(
+    consumption: Consumption,
+    adapter: Adapter,
+  ): Promise<(() => Promise<TriggerOutcome>) | undefined> {
     const { trigger, message } = consumption
     const { action } = trigger
-    consumption.stage = 'deserialize'
-    const adapter = await directory.named(trigger.adapterId)
-    consumption.adapter = adapter
-    // What goes on as the same bytes need not be understood.
-    if (action.kind === 'forward' && trigger.activationCondition === null)
-      return () => forwardMessage(dependencies, action, consumption)
     const read = await readMessage(message, directory.serializers(adapter))
     if (read === DROPPED) return undefined
     consumption.read = read
@@ -146,7 +151,11 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
   }
 
   /** Does it again and again while what it needs is away. */
-  function patiently<T>(consumption: Consumption, handling: Handling, work: () => Promise<T>): Promise<T> {
+  function patiently<T>(
+    consumption: Consumption,
+    handling: Handling,
+    work: (isAgain: boolean) => Promise<T>,
+  ): Promise<T> {
     return outages.patiently(work, handling, () => countHold(consumption))
   }
 
@@ -157,57 +166,59 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
     recorder.write(heldRecordOf(consumption)).catch(() => undefined)
   }
 
-  async function record(
+  async function leaveTraces(
     consumption: Consumption,
     outcome: TriggerOutcome,
     handling: Handling,
   ): Promise<void> {
     const traces = tracesOf(consumption, outcome, capture)
     if (!traces) return
-    if (traces.logged) fileLog.write(traces.logged)
-    let isAgain = false
-    await patiently(consumption, handling, async () => {
-      // Postgres may have carried out what it gave no answer to.
-      if (isAgain && (await isRecorded(traces.record))) return
-      isAgain = true
-      await recorder.write(traces.record)
-    }).catch((error: unknown) => {
+    const { record, logged } = traces
+    if (logged) fileLog.write(logged)
+    try {
+      await patiently(consumption, handling, (isAgain) =>
+        isAgain ? recordIfMissing(record) : recorder.write(record),
+      )
+    } catch (error) {
       if (toRelayError(error).code === 'WORKER_STOPPING') throw error
       // Acknowledged all the same: delivered again, it would be handled again, and so for ever.
       log.error('Postgres refused the record of a message', {
         ...{ trigger: consumption.trigger.name, requestId: consumption.requestId },
         reason: messageOf(error),
       })
-    })
+    }
   }
 
-  async function isRecorded({ handled }: TriggerRecord): Promise<boolean> {
-    return handled !== null && (await ledger.find(handled)) === 'handled'
+  /** Postgres may have carried out what it gave no answer to. */
+  async function recordIfMissing(record: TriggerRecord): Promise<void> {
+    const { handled } = record
+    if (handled !== null && (await ledger.find(handled)) === 'handled') return
+    await recorder.write(record)
   }
 
   function count({ trigger, startedAt }: Consumption, { kind }: TriggerOutcome): void {
     stats.ended(trigger.name, trigger.action.kind, kind, performance.now() - startedAt)
   }
 
-  async function consume(
-    trigger: Trigger,
-    message: InboundMessage,
-    handling: Handling,
-  ): Promise<TriggerOutcome> {
-    const consumption = consumptionOf(trigger, message)
-    const outcome = await outcomeOf(consumption, handling)
-    await record(consumption, outcome, handling)
-    count(consumption, outcome)
-    if (outcome.kind === 'failed') throw outcome.error
-    return outcome
+  async function consume(consumption: Consumption, handling: Handling): Promise<TriggerOutcome> {
+    try {
+      const outcome = await outcomeOf(consumption, handling)
+      await leaveTraces(consumption, outcome, handling)
+      count(consumption, outcome)
+      if (outcome.kind === 'failed') throw outcome.error
+      return outcome
+    } finally {
+      inHand.delete(keyOf(consumption))
+    }
   }
 
   return {
     handle(trigger, message, handling) {
-      const key = `${trigger.id} ${message.id}`
+      const consumption = consumptionOf(trigger, message)
+      const key = keyOf(consumption)
       const earlier = inHand.get(key)
       if (earlier) return earlier.then(() => ({ kind: 'repeated' }))
-      const consumed = consume(trigger, message, handling).finally(() => inHand.delete(key))
+      const consumed = consume(consumption, handling)
       inHand.set(key, consumed)
       return consumed
     },
@@ -240,6 +251,11 @@ function consumptionOf(trigger: Trigger, message: InboundMessage): Consumption {
       ? given
       : timedRequestId(message.timestamp, `${trigger.id} ${message.id}`)
   return { trigger, message, requestId, startedAt: performance.now(), stage: 'deserialize' }
+}
+
+/** Of a message in hand. */
+function keyOf({ trigger, message }: Consumption): string {
+  return `${trigger.id} ${message.id}`
 }
 
 function interrupted({ trigger }: Consumption): RelayError {

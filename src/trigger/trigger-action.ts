@@ -76,12 +76,13 @@ export async function forwardMessage(
   const { trigger, message, requestId } = acting
   acting.stage = 'action'
   const hops = hopsOf(message, trigger)
-  const target = await directory.named(action.adapterId)
+  const target = directory.known(action.adapterId) ?? (await directory.named(action.adapterId))
   const topic = action.topic ?? message.topic
   const onward = { topic, requestId, headers: { [HOPS]: String(hops + 1) } }
   const outbound = onwardMessage(message, onward, driverOf(registry, target.kind).inputs)
   const connection = directory.connection(target)
-  await connections.admit(connection.hash, unansweredShare)
+  const turn = connections.admit(connection.hash, unansweredShare)
+  if (turn) await turn
   return { kind: 'forwarded', receipt: await connection.publish(outbound) }
 }
 

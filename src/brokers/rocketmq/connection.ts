@@ -50,7 +50,8 @@ export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
   readonly #routes: Routes<Q>
   readonly #sends: Sends<Q>
   readonly #newId = messageIds()
-  readonly #inFlight = new Set<Promise<unknown>>()
+  #inFlight = 0
+  #onIdle = () => {}
   /** By topic and message group, those with messages waiting or in flight. */
   readonly #groups = new Map<string, Batching<Pending, Receipt>>()
   #closing: Promise<void> | undefined
@@ -70,16 +71,24 @@ export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
     this.#refuseIfClosed()
     const checked = checkMessage(message, this.#newId(), this.#settings)
     const pending = { message: checked, deadline: performance.now() + this.#timeLimitMs }
-    return this.#tracked(
-      checked.messageGroup === undefined
+    this.#inFlight++
+    try {
+      return await (checked.messageGroup === undefined
         ? this.#deliver(pending)
-        : this.#groupOf(`${checked.topic} ${checked.messageGroup}`).add(pending),
-    )
+        : this.#groupOf(`${checked.topic} ${checked.messageGroup}`).add(pending))
+    } finally {
+      this.#ended()
+    }
   }
 
   async check(): Promise<void> {
     this.#refuseIfClosed()
-    await this.#tracked(this.#wire.check(this.#settings.connectTimeoutMs))
+    this.#inFlight++
+    try {
+      await this.#wire.check(this.#settings.connectTimeoutMs)
+    } finally {
+      this.#ended()
+    }
   }
 
   close(): Promise<void> {
@@ -88,7 +97,7 @@ export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
   }
 
   async #finish(): Promise<void> {
-    await Promise.allSettled(this.#inFlight)
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     await this.#routes.settled()
     await this.#wire.close()
   }
@@ -149,7 +158,8 @@ export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
       const route = this.#routes.known(message.topic) ?? (await this.#lookUp(message.topic, deadline))
       sending = this.#send(items, route, isAlone, avoid)
       const stored = await sending.stored
-      return { receipts: items.map((item, index) => this.#receipt(item.message, stored[index])) }
+      const { from } = sending
+      return { receipts: items.map((item, index) => this.#receipt(item.message, stored[from + index])) }
     } catch (thrown) {
       const error = toRelayError(thrown)
       if (mayPass(error)) this.#routes.renew(message.topic)
@@ -204,13 +214,9 @@ export class RocketmqConnection<Q extends Queue> implements BrokerConnection {
     return group
   }
 
-  async #tracked<T>(work: Promise<T>): Promise<T> {
-    this.#inFlight.add(work)
-    try {
-      return await work
-    } finally {
-      this.#inFlight.delete(work)
-    }
+  #ended(): void {
+    this.#inFlight--
+    if (this.#inFlight === 0) this.#onIdle()
   }
 
   #receipt(message: CheckedMessage, stored: Stored | undefined): Receipt {

@@ -12,14 +12,18 @@ export interface Sending<Q extends Queue> {
   queue: Q
   /** All messages of the send, those of others included. */
   messages: readonly CheckedMessage[]
-  /** Of the caller's messages, in their order. */
+  /** Of all of them, in their order. */
   stored: Promise<Stored[]>
+  /** Where the caller's begin. */
+  from: number
 }
 
 /** A send that waits for the next turn of the event loop. */
-interface Open<Q extends Queue> extends Sending<Q> {
+interface Open<Q extends Queue> {
+  queue: Q
   messages: CheckedMessage[]
   bytes: number
+  stored: Promise<Stored[]>
 }
 
 /**
@@ -42,7 +46,7 @@ export class Sends<Q extends Queue> {
   /** Sends the messages in a request of their own. */
   alone(messages: readonly CheckedMessage[], queue: Q, limitMs: number): Sending<Q> {
     const timeoutMs = Math.min(limitMs, this.#timeoutMs)
-    return { queue, messages, stored: this.#wire.send(messages, queue, timeoutMs) }
+    return { queue, messages, stored: this.#wire.send(messages, queue, timeoutMs), from: 0 }
   }
 
   /**
@@ -50,13 +54,14 @@ export class Sends<Q extends Queue> {
    * @param pick where the first of the company leads all to
    */
   join(company: string, messages: readonly CheckedMessage[], pick: () => Q): Sending<Q> {
-    const bytes = messages.reduce((sum, message) => sum + sizeOf(message), 0)
+    let bytes = 0
+    for (const message of messages) bytes += sizeOf(message)
     const waiting = this.#open.get(company)
     const send = waiting && waiting.bytes + bytes <= this.#mostBytes ? waiting : this.#start(company, pick())
     const from = send.messages.length
     send.messages.push(...messages)
     send.bytes += bytes
-    return { ...send, stored: send.stored.then((all) => all.slice(from, from + messages.length)) }
+    return { queue: send.queue, messages: send.messages, stored: send.stored, from }
   }
 
   #start(company: string, queue: Q): Open<Q> {
