@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { Type } from 'typebox'
 import type { ConsumeMode, InitialPosition } from '../../subscription.js'
 import type { ConsumerClient } from './consumer-client.js'
@@ -29,16 +31,16 @@ const Locked = Type.Object({
 /** What a member has to do with its group: single requests to its brokers. */
 export class GroupRequests {
   readonly #client: ConsumerClient
-  readonly #clientId: string
+  /** By which brokers and fellow members know this one. */
+  readonly clientId = `${hostname()}@${process.pid}@${randomUUID().slice(0, 8)}`
 
-  constructor(client: ConsumerClient, clientId: string) {
+  constructor(client: ConsumerClient) {
     this.#client = client
-    this.#clientId = clientId
   }
 
   async heartbeat(address: string, { mode, from, subscriptions }: Membership): Promise<void> {
     const body = {
-      clientID: this.#clientId,
+      clientID: this.clientId,
       producerDataSet: [],
       consumerDataSet: [
         {
@@ -56,12 +58,12 @@ export class GroupRequests {
 
   /** Compiles the filter there. @throws RelayError with the broker's complaint about it */
   async checkSubscription(address: string, data: SubscriptionData): Promise<void> {
-    const body = { clientId: this.#clientId, group: this.#client.group, subscriptionData: data }
+    const body = { clientId: this.clientId, group: this.#client.group, subscriptionData: data }
     await this.#client.ask(address, CODE.CHECK_CLIENT_CONFIG, {}, { body, topic: data.topic })
   }
 
   async leave(address: string): Promise<void> {
-    const header = { clientID: this.#clientId, consumerGroup: this.#client.group }
+    const header = { clientID: this.clientId, consumerGroup: this.#client.group }
     await this.#client.ask(address, CODE.UNREGISTER_CLIENT, header)
   }
 
@@ -90,7 +92,7 @@ export class GroupRequests {
 
   #lockBody(queues: ReadQueue[]) {
     const mqSet = queues.map(({ topic, broker, id }) => ({ topic, brokerName: broker, queueId: id }))
-    return { consumerGroup: this.#client.group, clientId: this.#clientId, mqSet }
+    return { consumerGroup: this.#client.group, clientId: this.clientId, mqSet }
   }
 }
 

@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import { hostname } from 'node:os'
-import { RelayError, toRelayError } from '../../../core/errors.js'
+import { type RelayError, toRelayError } from '../../../core/errors.js'
 import type { Log } from '../../../core/log.js'
 import { pause } from '../../../core/time-limit.js'
 import { Bell } from '../../bell.js'
@@ -18,9 +16,8 @@ import type {
 } from '../../subscription.js'
 import type { RocketmqSettings } from '../settings.js'
 import { withNamespace } from '../settings.js'
-import { allocateAveragely } from './allocation.js'
 import { ConsumerClient } from './consumer-client.js'
-import { type SubscriptionData, subscriptionData } from './filter.js'
+import { GroupMembership } from './group-membership.js'
 import { GroupOffsets } from './group-offsets.js'
 import { GroupRequests } from './group-requests.js'
 import { HeldQueues } from './held-queues.js'
@@ -28,7 +25,7 @@ import { retryTopic, withoutNamespace } from './inbound.js'
 import { messageWork } from './message-work.js'
 import { PulledQueue } from './pulled-queue.js'
 import { keyOf, QueueLocks } from './queue-locks.js'
-import { QueueRequests, type ReadQueue, type ReadRoute } from './queue-requests.js'
+import { QueueRequests, type ReadQueue } from './queue-requests.js'
 import { ReadRoutes } from './read-routes.js'
 import { runningInfo } from './running-info.js'
 import type { CheckedSource } from './source.js'
@@ -50,20 +47,17 @@ export class RemotingMember implements Subscription {
   readonly #source: CheckedSource
   readonly #handle: MessageHandler
   readonly #log: Log
-  readonly #clientId = `${hostname()}@${process.pid}@${randomUUID().slice(0, 8)}`
   readonly #startedAt = Date.now()
   /** As the server spells it. */
   readonly #group: string
   readonly #client: ConsumerClient
-  readonly #groupRequests: GroupRequests
   readonly #queueRequests: QueueRequests
   readonly #routes: ReadRoutes
+  readonly #membership: GroupMembership
   readonly #offsets: GroupOffsets
   readonly #queues: HeldQueues
   readonly #dispatcher: Dispatcher
   readonly #health: Health
-  /** By the topic as the server spells it, that of the messages sent back included. */
-  readonly #subscriptions: Map<string, SubscriptionData>
   readonly #paused = new Set<string>()
   readonly #bell = new Bell()
   readonly #stop = new AbortController()
@@ -89,15 +83,18 @@ export class RemotingMember implements Subscription {
       describe: () =>
         runningInfo(this.#queues.all, { startedAt: this.#startedAt, isOrdered: source.order !== 'none' }),
     })
-    this.#groupRequests = new GroupRequests(this.#client, this.#clientId)
+    const requests = new GroupRequests(this.#client)
     this.#queueRequests = new QueueRequests(this.#client)
     this.#routes = new ReadRoutes(this.#queueRequests, log)
+    const routes = this.#routes
+    this.#membership = new GroupMembership({ group: this.#group, source, settings, requests, routes })
     this.#dispatcher = new Dispatcher(source.concurrency)
     this.#health = new Health(source.group, log)
-    const addressOf = (queue: ReadQueue) => this.#routes.addressOf(queue)
+    const addressOf = (queue: ReadQueue) => routes.addressOf(queue)
+    const isClustering = source.mode === 'clustering'
     this.#offsets = new GroupOffsets({
       requests: this.#queueRequests,
-      isShared: this.#isClustering,
+      isShared: isClustering,
       // Whatever was sent back waits to be handled, no matter when.
       fromOf: ({ topic }) => (topic === retryTopic(this.#group) ? { at: 'earliest' } : source.from),
       addressOf,
@@ -105,27 +102,18 @@ export class RemotingMember implements Subscription {
     this.#queues = new HeldQueues({
       dispatcher: this.#dispatcher,
       offsets: this.#offsets,
-      locks:
-        this.#isClustering && source.order !== 'none'
-          ? new QueueLocks({ requests: this.#groupRequests, addressOf })
-          : undefined,
+      locks: isClustering && source.order !== 'none' ? new QueueLocks({ requests, addressOf }) : undefined,
       open: (queue, start) => this.#pulledQueue(queue, start),
       signal: this.#stop.signal,
       log,
     })
-    const version = Date.now()
-    const wanted = source.topics.map(({ topic, filter }) =>
-      subscriptionData(withNamespace(topic, settings), filter, version),
-    )
-    if (this.#isClustering) wanted.push(subscriptionData(retryTopic(this.#group), undefined, version))
-    this.#subscriptions = new Map(wanted.map((data) => [data.topic, data]))
   }
 
   /** Becomes a member and starts to consume. @throws RelayError with the reason why it cannot */
   async start(): Promise<void> {
     // That of the messages sent back comes with the first heartbeat.
     await this.#routes.require(this.#source.topics.map(({ topic }) => withNamespace(topic, this.#settings)))
-    await this.#checkExpressions()
+    await this.#membership.checkExpressions()
     const isComplete = await this.#join()
     this.#loops = Promise.all([this.#keepJoined(isComplete), this.#keepCommitted()])
   }
@@ -188,9 +176,8 @@ export class RemotingMember implements Subscription {
     this.#queues.stop()
     await this.#dispatcher.stop()
     await this.#loops
-    const addresses = this.#routes.addresses
     await this.#queues.leave()
-    await Promise.allSettled(addresses.map((address) => this.#groupRequests.leave(address)))
+    await this.#membership.leave()
     await this.#client.close()
   }
 
@@ -200,7 +187,7 @@ export class RemotingMember implements Subscription {
       await this.#bell.wait(isComplete ? JOIN_EVERY_MS : JOIN_AGAIN_MS)
       if (this.#stop.signal.aborted) return
       try {
-        await this.#routes.renew(this.#subscriptions.keys())
+        await this.#routes.renew(this.#membership.topics)
         isComplete = await this.#join()
       } catch (thrown) {
         if (this.#stop.signal.aborted) return
@@ -212,46 +199,18 @@ export class RemotingMember implements Subscription {
     }
   }
 
-  /** Tells the brokers of this member and takes its share of the queues. Resolves to whether nothing is missing. */
+  /** Takes its share of the queues, as it is now. Resolves to whether nothing is missing. */
   async #join(): Promise<boolean> {
-    const { mode, from } = this.#source
-    const member = { mode, from, subscriptions: [...this.#subscriptions.values()] }
-    const beats = await Promise.allSettled(
-      this.#routes.addresses.map((address) => this.#groupRequests.heartbeat(address, member)),
-    )
-    const failed = beats.find((beat) => beat.status === 'rejected')
-    if (failed && beats.every((beat) => beat.status === 'rejected')) throw failed.reason
-    const share: ReadQueue[] = []
-    for (const [topic, route] of this.#routes.known) share.push(...(await this.#shareOf(topic, route)))
-    const isComplete = await this.#queues.become(share)
+    const held = this.#queues.all.map(({ queue }) => queue)
+    const { share, isComplete } = await this.#membership.join(held)
+    const hasAll = await this.#queues.become(share)
     this.#applyPauses()
-    return isComplete && !failed && this.#routes.known.size === this.#subscriptions.size
-  }
-
-  async #shareOf(topic: string, route: ReadRoute): Promise<ReadQueue[]> {
-    if (!this.#isClustering) return route.queues
-    const members = await this.#members(route)
-    if (members.includes(this.#clientId)) return allocateAveragely(route.queues, members, this.#clientId)
-    // The broker has just forgotten this member, which the next heartbeat sets right.
-    return this.#queues.all.map(({ queue }) => queue).filter((queue) => queue.topic === topic)
-  }
-
-  async #members(route: ReadRoute): Promise<string[]> {
-    let failure: unknown
-    for (const address of new Set(route.addressOf.values())) {
-      try {
-        return await this.#groupRequests.members(address)
-      } catch (error) {
-        failure = error
-      }
-    }
-    throw failure
+    return isComplete && hasAll
   }
 
   #pulledQueue(queue: ReadQueue, start: bigint): PulledQueue {
     const { topic } = queue
-    const data = this.#subscriptions.get(topic)
-    if (!data) throw new RelayError('INTERNAL', `topic "${topic}" is not subscribed to`)
+    const data = this.#membership.subscriptionTo(topic)
     return new PulledQueue({
       queue,
       start,
@@ -284,28 +243,6 @@ export class RemotingMember implements Subscription {
     }
   }
 
-  /** SQL expressions are compiled by the broker, which says here what is wrong with one. */
-  async #checkExpressions(): Promise<void> {
-    for (const data of this.#subscriptions.values()) {
-      if (data.expressionType !== 'SQL92') continue
-      const address = this.#routes.addresses[0]
-      if (address === undefined) return
-      try {
-        await this.#groupRequests.checkSubscription(address, data)
-      } catch (thrown) {
-        const error = toRelayError(thrown)
-        // Brokers call what they cannot compile a refusal, or an error of theirs.
-        if (error.code !== 'BROKER_REFUSED' && error.code !== 'BROKER_UNAVAILABLE') throw error
-        throw new RelayError(
-          'INPUT_INVALID',
-          `the filter of topic "${withoutNamespace(data.topic, this.#settings.namespace)}" cannot be used: ` +
-            `${error.message}; correct the SQL expression, and let the brokers filter by properties (enablePropertyFilter=true)`,
-          { cause: thrown },
-        )
-      }
-    }
-  }
-
   #onAnswer(error: RelayError | undefined): void {
     if (!error) {
       this.#health.answered()
@@ -323,10 +260,6 @@ export class RemotingMember implements Subscription {
 
   #applyPauses(): void {
     for (const pulled of this.#queues.all) pulled.isPaused = this.#paused.has(keyOf(pulled.queue))
-  }
-
-  get #isClustering(): boolean {
-    return this.#source.mode === 'clustering'
   }
 
   /** Of the topics asked for; the queues of what was sent back are nobody's business. */
