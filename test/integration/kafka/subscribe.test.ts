@@ -34,42 +34,50 @@ describe('a Kafka subscription', { concurrency: true }, () => {
     const topic = await createTopic(server, { partitions: 6 })
     const source = { group: newGroup(), topics: [{ topic }], order: 'key', from: { at: 'earliest' } } as const
     const keys = Array.from({ length: 12 }, (_, i) => `key-${i}`)
-    const perKey = 40
-    const handled: InboundMessage[] = []
+    const sent = new Map(keys.map((key) => [key, 0]))
+    const handled = new Map(keys.map((key): [string, number[]] => [key, []]))
+    let isOver = false
+    t.after(() => {
+      isOver = true
+    })
+    const sentOf = (key: string) => sent.get(key) ?? 0
+    const handledOf = (key: string) => handled.get(key) ?? []
     const handle = async (handling: InboundMessage) => {
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      handled.push(handling)
+      const [key, number] = [String(handling.key), Number(textOf(handling))]
+      // One of each key is in hand at all times.
+      await waitFor('the next to be sent', () => isOver || sentOf(key) > number + 1, PATIENCE_MS)
+      handledOf(key).push(number)
     }
     const join = () => consume(t, subscribeBy(), source, handle)
 
     const publishing = Promise.all(
       keys.map(async (key) => {
-        for (let number = 0; number < perKey; number++) await publish(topic, `${number}`, { key })
+        for (let number = 0; !isOver; number++) {
+          await publish(topic, `${number}`, { key })
+          sent.set(key, number + 1)
+          const before = () => number === 0 || handledOf(key).includes(number - 1)
+          await waitFor('the one before to be handled', () => isOver || before(), PATIENCE_MS)
+        }
       }),
     )
     const first = await join()
     const second = await join()
-    await waitFor('the second to have a share', () => second.messages.length > 0, PATIENCE_MS)
+    await waitFor('the second to have a share', () => second.messages.length > 20, PATIENCE_MS)
     await first.subscription.close()
     const third = await join()
-    await waitFor('the third to have a share', () => third.messages.length > 0 || isComplete(), PATIENCE_MS)
+    await waitFor('the third to have a share', () => third.messages.length > 20, PATIENCE_MS)
+    isOver = true
     await publishing
+    const isComplete = () => keys.every((key) => handledOf(key).includes(sentOf(key) - 1))
     await waitFor('all messages', isComplete, PATIENCE_MS)
 
     for (const key of keys) {
       let reached = -1
-      for (const number of numbersOf(key)) {
+      for (const number of handledOf(key)) {
         assert.ok(number <= reached + 1, `${key}: ${number} came after ${reached}`)
         reached = Math.max(reached, number)
       }
-      assert.equal(reached, perKey - 1)
-    }
-
-    function numbersOf(key: string): number[] {
-      return handled.filter((each) => String(each.key) === key).map((each) => Number(textOf(each)))
-    }
-    function isComplete(): boolean {
-      return keys.every((key) => new Set(numbersOf(key)).size === perKey)
+      assert.equal(reached, sentOf(key) - 1)
     }
   })
 
