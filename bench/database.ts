@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { NewAdapter } from '../src/adapters/adapter.js'
 import { readConfig } from '../src/core/config.js'
 import { silentLog } from '../src/core/log.js'
-import { openWorkbench } from '../src/service.js'
+import { openWorkbench, type Workbench } from '../src/service.js'
 import type { StackAddresses } from '../src/stack/stack.js'
 
 export const KAFKA_ADAPTER = 'bench-kafka'
@@ -35,11 +35,21 @@ export async function createDatabase(
 }
 
 export async function createAdapters(databaseUrl: string, adapters: readonly NewAdapter[]): Promise<void> {
-  const { store, database } = await openWorkbench(readConfig({ DATABASE_URL: databaseUrl }), silentLog)
-  try {
+  await onWorkbench(databaseUrl, async ({ store }) => {
     for (const adapter of adapters) await store.createAdapter(adapter)
+  })
+}
+
+/** Does what operators do at a command line. */
+export async function onWorkbench<T>(
+  databaseUrl: string,
+  act: (workbench: Workbench) => Promise<T>,
+): Promise<T> {
+  const workbench = await openWorkbench(readConfig({ DATABASE_URL: databaseUrl }), silentLog)
+  try {
+    return await act(workbench)
   } finally {
-    await database.close()
+    await workbench.database.close()
   }
 }
 

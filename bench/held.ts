@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { type Static, Type } from 'typebox'
-import { readConfig } from '../src/core/config.js'
-import { silentLog } from '../src/core/log.js'
 import { pause } from '../src/core/time-limit.js'
-import { openWorkbench } from '../src/service.js'
 import { hangingServer } from '../test/helpers/unwell-servers.js'
 import { type Bench, type Benchmark, quantile } from './benchmark.js'
 import { Child } from './child.js'
-import { KAFKA_ADAPTER } from './database.js'
+import { createAdapters, KAFKA_ADAPTER } from './database.js'
 import { oneTaskProcess } from './process.js'
 import { createTopic } from './topics.js'
 
@@ -61,10 +58,8 @@ export const held: Benchmark = {
 }
 
 async function createHangingAdapter(databaseUrl: string, address: string): Promise<void> {
-  const { store, database } = await openWorkbench(readConfig({ DATABASE_URL: databaseUrl }), silentLog)
   const settings = { connectionTimeoutMs: 1000, requestTimeoutMs: 1000 }
-  await store.createAdapter({ name: HANGING_ADAPTER, kind: 'kafka', address, settings })
-  await database.close()
+  await createAdapters(databaseUrl, [{ name: HANGING_ADAPTER, kind: 'kafka', address, settings }])
 }
 
 /** A new worker each time: one that has held jobs before holds the next ones longer. */

@@ -1,15 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
-import { readConfig } from '../../src/core/config.js'
 import { silentLog } from '../../src/core/log.js'
-import { openWorkbench } from '../../src/service.js'
 import type { TriggerAction } from '../../src/trigger/trigger.js'
 import { loadTriggerAdapters } from '../../src/trigger/trigger-adapters.js'
-import { createTrigger } from '../../src/trigger/triggers.js'
+import { createTrigger, deleteTrigger } from '../../src/trigger/triggers.js'
 import type { Bench } from '../benchmark.js'
 import { Child } from '../child.js'
-import { KAFKA_ADAPTER } from '../database.js'
+import { KAFKA_ADAPTER, onWorkbench } from '../database.js'
 import { Sent } from '../loads.js'
 import { Measured } from '../measure.js'
 
@@ -34,9 +32,7 @@ export async function startTrigger(
   concurrency: number,
 ): Promise<TriggerRun> {
   const name = `bench-${randomBytes(4).toString('hex')}`
-  const config = readConfig({ DATABASE_URL: databaseUrl })
-  const { database, store, registry, secrets } = await openWorkbench(config, silentLog)
-  try {
+  await onWorkbench(databaseUrl, async ({ database, store, registry, secrets }) => {
     const adapterId = async (of: string) => (await store.adapter(of)).id
     const given = {
       name,
@@ -49,9 +45,7 @@ export async function startTrigger(
     }
     const adapters = await loadTriggerAdapters({ store, registry, secrets, log: silentLog })
     await createTrigger(database, given, adapters)
-  } finally {
-    await database.close()
-  }
+  })
   const { bootstrapServers } = servers.kafka
   const [relay, source] = await Promise.all([
     Child.start('trigger-relay', { address: servers.zeebe.address, databaseUrl }),
@@ -66,6 +60,8 @@ export async function startTrigger(
     heapMiB: () => relay.ask({ heap: true }, Type.Number()),
     async stop() {
       await Promise.all([relay.stop(), source.stop()])
+      // The workers of later parts would look for its topic, which goes now.
+      await onWorkbench(databaseUrl, ({ database }) => deleteTrigger(database, name))
     },
   }
 }
