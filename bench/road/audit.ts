@@ -9,7 +9,7 @@ const UNAUDITED_ADAPTER = 'bench-kafka-unaudited'
 const IN_FLIGHT = 128
 const PARTITIONS = 3
 const BYTES = 400
-const JOBS = 20_000
+const JOBS = 50_000
 
 /**
  * What the audit log costs: the road without the engine, through an adapter that is audited and one that is not but equal

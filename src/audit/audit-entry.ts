@@ -62,6 +62,9 @@ export const AUDIT_COLUMNS = [
   'response',
 ] as const satisfies (keyof AuditEntry)[]
 
+/** The response of `sys_audit_log AS entry`: where the column is empty, the receipt is what came of the call. */
+export const RESPONSE = 'coalesce(entry.response, entry.receipt)'
+
 /** The columns of `sys_audit_log AS entry` as an `AuditEntry`. */
 export const ENTRY_COLUMNS = `
   entry.id::text AS id, to_char(entry.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
@@ -71,4 +74,4 @@ export const ENTRY_COLUMNS = `
   entry.duration_ms::double precision AS "durationMs", entry.attempt,
   entry.process_instance_key::text AS "processInstanceKey", entry.process_id AS "processId",
   entry.process_version AS "processVersion", entry.element_id AS "elementId", entry.job_key::text AS "jobKey",
-  entry.worker, entry.actor, entry.request, entry.response`
+  entry.worker, entry.actor, entry.request, ${RESPONSE} AS response`

@@ -1,5 +1,6 @@
 import { validate as isUuid } from 'uuid'
 import { RelayError } from '../core/errors.js'
+import { RESPONSE } from './audit-entry.js'
 import type { AuditRow, AuditStatus } from './call-record.js'
 
 /** What a row must have; rows must pass all that is given. */
@@ -103,7 +104,7 @@ export function conditionsOf(filter: AuditFilter): Conditions {
 
   if (text !== undefined) {
     const pattern = parameter(`%${text.replaceAll(/[\\%_]/g, '\\$&')}%`)
-    plain.push(`(entry.request ILIKE ${pattern} OR entry.response ILIKE ${pattern})`)
+    plain.push(`(entry.request ILIKE ${pattern} OR ${RESPONSE} ILIKE ${pattern})`)
   }
   const isByFacet = hashes.length > 0
   const isByKey = given.length > 0

@@ -30,6 +30,7 @@ const FILTERS: [AuditFilter, AuditColumns][] = [
   [{ actor: 'alice' }, { actor: 'alice' }],
   [{ since: new Date(0), text: '100%_ORDER\\' }, { request: '{"a":"100%_order\\"}' }],
   [{ since: new Date(0), text: 'refused' }, { response: 'It was refused.' }],
+  [{ since: new Date(0), text: 'offset":4711' }, { receipt: '{"offset":4711}' }],
 ]
 
 describe('a page of the audit log', () => {

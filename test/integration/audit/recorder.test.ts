@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import pg from 'pg'
+import { auditPage } from '../../../src/audit/audit-queries.js'
 import { createRecorder, type Recorder } from '../../../src/audit/recorder.js'
 import { RelayError } from '../../../src/core/errors.js'
 import { silentLog } from '../../../src/core/log.js'
@@ -109,6 +110,18 @@ describe('a value that Postgres refuses', () => {
   })
 })
 
+describe('the result of a publish', () => {
+  it('is kept once, and read as receipt and as response', async (t) => {
+    const { recorder, database } = await recording(t)
+    const result = '{"offset":42}'
+    await recorder.write(recordWith({ audit: { receipt: result, response: result } }))
+    const [row] = await database.query('SELECT receipt, response FROM sys_audit_log')
+    assert.deepEqual(row, { receipt: result, response: null })
+    const { entries } = await auditPage(database, {}, { limit: 1 })
+    assert.deepEqual([entries[0]?.receipt, entries[0]?.response], [result, result])
+  })
+})
+
 describe('a NUL character', () => {
   it('in any text that a task can give becomes a replacement character', async (t) => {
     const { recorder, database } = await recording(t)
@@ -117,7 +130,7 @@ describe('a NUL character', () => {
       recordWith({
         audit: {
           request: nul,
-          response: nul,
+          response: `${nul} answered`,
           errorText: nul,
           destination: nul,
           adapterName: nul,
@@ -129,7 +142,7 @@ describe('a NUL character', () => {
     const [row] = await database.query(
       'SELECT request, response, error_text, destination, adapter_name, receipt FROM sys_audit_log',
     )
-    assert.deepEqual(new Set(Object.values(row ?? {})), new Set(['a\ufffdb']))
+    assert.deepEqual(new Set(Object.values(row ?? {})), new Set(['a\ufffdb', 'a\ufffdb answered']))
   })
 })
 
