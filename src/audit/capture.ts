@@ -26,7 +26,8 @@ export function createCapture(rules: CaptureRules): Capture {
     if (message !== undefined && level === 'full') all.push(['message', message])
     if (all.length === 0) return null
     // What is cut off needs no mask.
-    const shown = objectOf(all.map(([name, json]) => [name, json.slice(0, 2 * maxChars)]))
+    const isLong = all.some(([, json]) => json.length > 2 * maxChars)
+    const shown = objectOf(isLong ? all.map(([name, json]) => [name, json.slice(0, 2 * maxChars)]) : all)
     if (!mask.mayHide(shown)) return shown.length <= maxChars ? shown : cut(new Map(all), maxChars)
     // Masked before it is cut: what is left of a secret is one too.
     return cut(membersOf(mask.hide(objectOf(all))), maxChars)

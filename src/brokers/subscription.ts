@@ -98,7 +98,7 @@ export interface InboundMessage {
   key: Buffer | null
   /** `null`: a tombstone (Kafka). */
   value: Buffer | null
-  /** Kafka headers or RocketMQ user properties. */
+  /** Kafka headers, texts where their bytes are UTF-8, or RocketMQ user properties. */
   headers: Record<string, HeaderValue>
   /** RocketMQ. */
   tag?: string | undefined

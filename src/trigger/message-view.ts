@@ -79,9 +79,14 @@ type ShownHeader = ReturnType<typeof textOrBase64>
 
 /** Texts, or base64 where the bytes are none; a list where a header comes several times. */
 function shownHeaders(headers: Record<string, HeaderValue>): Record<string, ShownHeader | ShownHeader[]> {
-  const shown = (part: string | Buffer) => (typeof part === 'string' ? part : textOrBase64(part))
   const all: Record<string, ShownHeader | ShownHeader[]> = {}
-  for (const [name, value] of Object.entries(headers))
-    all[name] = Array.isArray(value) ? value.map(shown) : shown(value)
+  for (const name in headers) {
+    const value = headers[name] ?? ''
+    all[name] = Array.isArray(value) ? value.map(shownHeader) : shownHeader(value)
+  }
   return all
+}
+
+function shownHeader(value: string | Buffer): ShownHeader {
+  return typeof value === 'string' ? value : textOrBase64(value)
 }

@@ -30,11 +30,8 @@ export function onwardMessage(message: InboundMessage, onward: Onward, inputs: I
   const { fields, leftOver } = inputs.includes('key') ? withKey(message) : withKeys(message)
   const headers = Object.assign(leftOver, message.headers, own)
   headers['x-request-id'] = requestId
-  return {
-    ...fields,
-    ...{ topic, requestId, value: message.value },
-    headers: inputs.includes('headers') ? headers : propertiesOf(headers),
-  }
+  if (!inputs.includes('headers')) becomeProperties(headers)
+  return { ...fields, topic, requestId, value: message.value, headers }
 }
 
 type Fields = Pick<OutboundMessage, 'key' | 'timestamp' | 'keys' | 'tag' | 'messageGroup'>
@@ -83,12 +80,13 @@ function withKeys({ key, keys, tag, messageGroup, timestamp }: InboundMessage): 
   }
 }
 
-/** One printable text each: what is none, or of several values, becomes base64. */
-function propertiesOf(headers: Record<string, HeaderValue>): Record<string, string> {
-  const properties: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers))
-    properties[name] = Array.isArray(value) ? value.map(propertyText).join(',') : propertyText(value)
-  return properties
+/** One printable text each, in place: what is none, or of several values, becomes base64. */
+function becomeProperties(headers: Record<string, HeaderValue>): void {
+  for (const name in headers) {
+    const value = headers[name]
+    if (typeof value === 'string' && !CONTROL_CHARACTERS.test(value)) continue
+    headers[name] = [value ?? ''].flat().map(propertyText).join(',')
+  }
 }
 
 function propertyText(value: string | Buffer): string {

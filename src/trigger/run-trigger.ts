@@ -73,7 +73,7 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
   const inHand = new Map<string, Promise<TriggerOutcome>>()
 
   async function run(consumption: Consumption): Promise<TriggerOutcome> {
-    const { trigger, message, isReplay } = consumption
+    const { trigger, entry, isReplay } = consumption
     const { adapterId, action, activationCondition } = trigger
     // What it waited before for something to come back is no time of its own.
     consumption.startedAt = performance.now()
@@ -86,7 +86,6 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
         : await prepare(consumption, consumption.adapter)
     if (!act) return { kind: 'passed-over' }
     consumption.stage = 'action'
-    const entry = entryOf(trigger, message)
     const known = isReplay || consumption.isOpen ? 'new' : await ledger.find(entry)
     switch (known) {
       case 'handled':
@@ -126,7 +125,7 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
     consumption: Consumption,
     act: () => Promise<TriggerOutcome>,
   ): Promise<TriggerOutcome> {
-    const entry = entryOf(consumption.trigger, consumption.message)
+    const { entry } = consumption
     // Before it is told: Postgres may note what it gives no answer to, and nothing is begun yet.
     consumption.isOpen = true
     await ledger.open(entry)
@@ -250,7 +249,8 @@ function consumptionOf(trigger: Trigger, message: InboundMessage): Consumption {
     given !== undefined && isRequestId(given)
       ? given
       : timedRequestId(message.timestamp, `${trigger.id} ${message.id}`)
-  return { trigger, message, requestId, startedAt: performance.now(), stage: 'deserialize' }
+  const entry = entryOf(trigger, message)
+  return { trigger, message, entry, requestId, startedAt: performance.now(), stage: 'deserialize' }
 }
 
 /** Of a message in hand. */

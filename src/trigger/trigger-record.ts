@@ -8,12 +8,14 @@ import { deadLetterOf } from './give-up.js'
 import { attributesOf, type ReadMessage } from './message-view.js'
 import type { TriggerAction } from './trigger.js'
 import type { Acting } from './trigger-action.js'
-import { entryOf } from './trigger-ledger.js'
+import type { LedgerEntry } from './trigger-ledger.js'
 import type { TriggerOutcome } from './trigger-outcome.js'
 import type { TriggerRecord } from './trigger-recorder.js'
 
 /** One delivery of a message, and what has become known of it on its way. */
 export interface Consumption extends Acting {
+  /** As the ledger would have it. */
+  readonly entry: LedgerEntry
   /** `performance.now()` at which it was last begun with. */
   startedAt: number
   adapter?: Adapter
@@ -52,7 +54,7 @@ export function tracesOf(
   capture: Capture,
 ): TriggerTraces | null {
   if (outcome.kind === 'repeated') return null
-  const { trigger, message, adapter } = consumption
+  const { adapter } = consumption
   const durationMs = performance.now() - consumption.startedAt
   const isAudited = adapter?.auditRequests !== false
   const isLogged = adapter?.logResults === true
@@ -60,7 +62,7 @@ export function tracesOf(
   const record: TriggerRecord = {
     audit: isAudited ? row : null,
     sample: sampleOf(consumption, 'error' in outcome ? 'error' : 'ok', durationMs),
-    handled: isHandled(outcome) ? entryOf(trigger, message) : null,
+    handled: isHandled(outcome) ? consumption.entry : null,
     deadLetter: letterOf(consumption, outcome),
   }
   return { record, logged: isLogged ? row : null }
@@ -170,10 +172,8 @@ function receiptOf(outcome: TriggerOutcome, requestId: string): string | null {
       return JSON.stringify({ requestId, ...outcome.instance })
     case 'correlated':
       return JSON.stringify({ requestId, messageKey: outcome.messageKey })
-    case 'forwarded': {
-      const { kind: _, ...receipt } = outcome.receipt
-      return JSON.stringify({ requestId, ...receipt })
-    }
+    case 'forwarded':
+      return JSON.stringify({ requestId, ...outcome.receipt, kind: undefined })
     default:
       return null
   }

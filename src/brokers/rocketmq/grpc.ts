@@ -146,7 +146,7 @@ function encode(
       // Set below: here the library would compare it with a limit of its own.
       body: Buffer.alloc(0),
       keys,
-      properties: new Map(properties),
+      properties: new Map(Object.entries(properties)),
       ...(tag !== undefined && { tag }),
       ...(deliverAt !== undefined && { deliveryTimestamp: new Date(deliverAt) }),
       ...(messageGroup !== undefined && { messageGroup }),

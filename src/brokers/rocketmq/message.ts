@@ -7,7 +7,7 @@ export interface CheckedMessage {
   id: string
   topic: string
   body: Buffer
-  properties: Array<[name: string, value: string]>
+  properties: Record<string, string>
   tag: string | undefined
   keys: string[]
   delayLevel: number | undefined
@@ -60,11 +60,12 @@ export function checkMessage(
   checkTopic(message.topic)
   checkLabels(message.tag, keys)
   checkDelivery(message, settings)
+  checkProperties(message.headers, settings.protocol)
   return {
     id,
     topic: message.topic,
     body: checkedBody(message.value, settings.maxMessageBytes),
-    properties: checkedProperties(message.headers, settings.protocol),
+    properties: message.headers,
     tag: message.tag,
     keys,
     ...delayOf(message, settings),
@@ -117,9 +118,13 @@ function checkedBody(value: Buffer | null, limit: number): Buffer {
   return value
 }
 
-function checkedProperties(headers: OutboundMessage['headers'], protocol: Protocol): Array<[string, string]> {
+function checkProperties(
+  headers: OutboundMessage['headers'],
+  protocol: Protocol,
+): asserts headers is Record<string, string> {
   const forbidden = protocol === 'grpc' ? CONTROL_CHARACTERS : SEPARATORS
-  return Object.entries(headers).map(([name, value]) => {
+  for (const name in headers) {
+    const value = headers[name]
     if (name === '') throw new RelayError('INPUT_INVALID', 'a property has an empty name: give it one')
     if (isReservedProperty(name)) {
       throw new RelayError('INPUT_INVALID', `property ${name} is reserved by RocketMQ: choose another name`)
@@ -136,8 +141,7 @@ function checkedProperties(headers: OutboundMessage['headers'], protocol: Protoc
         `property ${JSON.stringify(name)} holds a control character, which protocol "${protocol}" cannot carry: encode it`,
       )
     }
-    return [name, value]
-  })
+  }
 }
 
 function checkLabels(tag: string | undefined, keys: string[]): void {

@@ -94,10 +94,10 @@ function encodeInBatch({ message, body }: { message: CheckedMessage; body: Buffe
 function encodeProperties(message: CheckedMessage): string {
   const { properties, id, tag, keys, delayLevel, deliverAt, messageGroup } = message
   let text = ''
-  const add = (name: string, value: string) => {
+  const add = (name: string, value = '') => {
     text += `${name}\u0001${value}\u0002`
   }
-  for (const [name, value] of properties) add(name, value)
+  for (const name in properties) add(name, properties[name])
   add('UNIQ_KEY', id)
   if (tag !== undefined) add('TAGS', tag)
   if (keys.length > 0) add('KEYS', keys.join(' '))

@@ -79,7 +79,7 @@ export class Sends<Q extends Queue> {
 /** At least, and with not much beyond, what it takes of a send. */
 function sizeOf({ body, properties, keys, tag }: CheckedMessage): number {
   let letters = tag?.length ?? 0
-  for (const [name, value] of properties) letters += name.length + value.length
+  for (const name in properties) letters += name.length + (properties[name]?.length ?? 0)
   for (const key of keys) letters += key.length
   return body.length + OVERHEAD_BYTES + 3 * letters
 }

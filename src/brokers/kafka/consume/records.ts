@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { crc32c } from '@node-rs/crc32'
 import { RelayError } from '../../../core/errors.js'
 import type { HeaderValue } from '../../broker.js'
@@ -18,6 +19,8 @@ const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
 /** What the key of a control record says after its version: the transaction is aborted. */
 const ABORT = 0
+/** What stands in a text for bytes that are none. */
+const REPLACEMENT = '\ufffd'
 /** What a message takes in memory besides its bytes. */
 const OVERHEAD_BYTES = 200
 
@@ -166,32 +169,47 @@ class RecordReader {
   }
 
   #headers(): Record<string, HeaderValue> {
-    const count = this.#varint()
-    if (count === 0) return {}
-    const headers = new Map<string, Buffer | Buffer[]>()
-    for (let left = count; left > 0; left--) {
-      const name = this.#slice(this.#varint()).toString()
-      const value = this.#data() ?? Buffer.alloc(0)
-      const known = headers.get(name)
-      headers.set(
-        name,
-        known === undefined ? value : Array.isArray(known) ? [...known, value] : [known, value],
-      )
+    const headers: Record<string, HeaderValue> = {}
+    for (let left = this.#varint(); left > 0; left--) {
+      const name = this.#text(this.#varint())
+      const value = this.#header(this.#varint())
+      const known = Object.hasOwn(headers, name) ? headers[name] : undefined
+      const all = known === undefined ? value : [known, value].flat()
+      if (name !== '__proto__') headers[name] = all
+      else Object.defineProperty(headers, name, { value: all, enumerable: true, configurable: true })
     }
-    return Object.fromEntries(headers)
+    return headers
+  }
+
+  /** The text that nearly all have, for good: each who needs it would make it anew. */
+  #header(length: number): string | Buffer {
+    const start = this.#at
+    const text = this.#text(Math.max(length, 0))
+    if (!text.includes(REPLACEMENT)) return text
+    // One may have been sent.
+    const bytes = this.#buffer.subarray(start, this.#at)
+    return isUtf8(bytes) ? text : Buffer.from(bytes)
+  }
+
+  #text(length: number): string {
+    const start = this.#pass(length)
+    return this.#buffer.toString('utf8', start, this.#at)
   }
 
   /** A copy: a part of the answer would keep all of it in memory. */
   #data(): Buffer | null {
     const length = this.#varint()
-    return length < 0 ? null : Buffer.from(this.#slice(length))
+    if (length < 0) return null
+    const start = this.#pass(length)
+    return Buffer.from(this.#buffer.subarray(start, this.#at))
   }
 
-  #slice(length: number): Buffer {
+  /** @returns where that begins */
+  #pass(length: number): number {
     const start = this.#at
     this.#at += length
     if (this.#at > this.#buffer.length) throw new RelayError('BROKER_UNAVAILABLE', 'a record is cut off')
-    return this.#buffer.subarray(start, this.#at)
+    return start
   }
 
   /** By multiplication, as times exceed the 32 bits of shifts. */

@@ -89,7 +89,7 @@ describe('a message for RocketMQ', () => {
 
     const checked = checkMessage(message, 'id', parseSettings('a:1', {}))
 
-    assert.deepEqual(checked.properties, [['a', '1\n2']])
+    assert.deepEqual(checked.properties, { a: '1\n2' })
   })
 
   test('has, over gRPC, a delivery time for its delay level', () => {
