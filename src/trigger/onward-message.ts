@@ -27,38 +27,29 @@ const WHITE_SPACE = /\s/
  */
 export function onwardMessage(message: InboundMessage, onward: Onward, inputs: Inputs): OutboundMessage {
   const { topic, requestId, headers: own } = onward
-  const { fields, leftOver } = inputs.includes('key') ? withKey(message) : withKeys(message)
-  const headers = Object.assign(leftOver, message.headers, own)
+  const headers: Record<string, HeaderValue> = {}
+  const outbound: OutboundMessage = { topic, requestId, value: message.value, headers }
+  if (inputs.includes('key')) describeByKey(message, outbound)
+  else describeByKeys(message, outbound)
+  Object.assign(headers, message.headers, own)
   headers['x-request-id'] = requestId
   if (!inputs.includes('headers')) becomeProperties(headers)
-  return { ...fields, topic, requestId, value: message.value, headers }
-}
-
-type Fields = Pick<OutboundMessage, 'key' | 'timestamp' | 'keys' | 'tag' | 'messageGroup'>
-
-interface Divided {
-  fields: Fields
-  leftOver: Record<string, HeaderValue>
+  return outbound
 }
 
 /** As Kafka has messages. */
-function withKey(message: InboundMessage): Divided {
+function describeByKey(message: InboundMessage, outbound: OutboundMessage): void {
   const { key, keys, tag, messageGroup } = message
+  const { headers } = outbound
   const timestamp = firstTimeOf(message)
   const joined = keys?.join(' ')
   const text = messageGroup ?? joined
-  return {
-    // Kafka gives a message without a time that of its arrival.
-    fields: {
-      key: key ?? (text === undefined ? null : Buffer.from(text)),
-      ...(timestamp >= 0 && { timestamp }),
-    },
-    leftOver: {
-      ...(tag !== undefined && { 'x-message-tag': tag }),
-      ...(joined !== undefined && { 'x-message-keys': joined }),
-      ...(messageGroup !== undefined && { 'x-message-group': messageGroup }),
-    },
-  }
+  outbound.key = key ?? (text === undefined ? null : Buffer.from(text))
+  // Kafka gives a message without a time that of its arrival.
+  if (timestamp >= 0) outbound.timestamp = timestamp
+  if (tag !== undefined) headers['x-message-tag'] = tag
+  if (joined !== undefined) headers['x-message-keys'] = joined
+  if (messageGroup !== undefined) headers['x-message-group'] = messageGroup
 }
 
 /** RocketMQ sets the time of a message itself; one that came from Kafka before has its own beside it. */
@@ -68,16 +59,16 @@ function firstTimeOf({ queue, headers, timestamp }: InboundMessage): number {
 }
 
 /** As RocketMQ has messages. */
-function withKeys({ key, keys, tag, messageGroup, timestamp }: InboundMessage): Divided {
+function describeByKeys(message: InboundMessage, outbound: OutboundMessage): void {
+  const { key, keys, tag, messageGroup, timestamp } = message
+  const { headers } = outbound
   const text = key && textOf(key)
   const fits = text !== null && text !== '' && !WHITE_SPACE.test(text) && !CONTROL_CHARACTERS.test(text)
-  return {
-    fields: { keys: fits ? [text] : keys, tag, messageGroup },
-    leftOver: {
-      ...(key && !fits && { 'x-message-key': key }),
-      [TIMESTAMP]: String(timestamp),
-    },
-  }
+  outbound.keys = fits ? [text] : keys
+  outbound.tag = tag
+  outbound.messageGroup = messageGroup
+  if (key && !fits) headers['x-message-key'] = key
+  headers[TIMESTAMP] = String(timestamp)
 }
 
 /** One printable text each, in place: what is none, or of several values, becomes base64. */

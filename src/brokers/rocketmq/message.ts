@@ -61,6 +61,7 @@ export function checkMessage(
   checkLabels(message.tag, keys)
   checkDelivery(message, settings)
   checkProperties(message.headers, settings.protocol)
+  const { delayLevel, deliverAt } = delayOf(message, settings)
   return {
     id,
     topic: message.topic,
@@ -68,7 +69,8 @@ export function checkMessage(
     properties: message.headers,
     tag: message.tag,
     keys,
-    ...delayOf(message, settings),
+    delayLevel,
+    deliverAt,
     messageGroup: message.messageGroup,
     producerGroup: message.producerGroup ?? settings.producerGroup,
   }
