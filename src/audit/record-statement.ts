@@ -146,8 +146,7 @@ export function sharedParameters(
   counters: readonly CounterRow[],
 ): unknown[] {
   const ledger = (column: (row: LedgerRecord) => string | number) => plainArray(ledgerRows.map(column))
-  const ledgerText = (column: (row: LedgerRecord) => string | null) =>
-    textArray(ledgerRows.map((row) => storable(column(row))))
+  const ledgerText = (column: (row: LedgerRecord) => string | null) => textArray(ledgerRows.map(column))
   return [
     ...auditParameters(batch.worker, audits),
     batch.engineName,
@@ -165,8 +164,7 @@ export function sharedParameters(
 /** The first 21 parameters. */
 export function auditParameters(worker: string, audits: readonly AuditRow[]): unknown[] {
   const audit = (column: (row: AuditRow) => string | number | null) => plainArray(audits.map(column))
-  const auditText = (column: (row: AuditRow) => string | null) =>
-    textArray(audits.map((row) => storable(column(row))))
+  const auditText = (column: (row: AuditRow) => string | null) => textArray(audits.map(column))
   return [
     worker,
     auditText((row) => row.requestId),
@@ -207,11 +205,6 @@ export function counterParameters(counters: readonly CounterRow[]): unknown[] {
     counter((row) => row.durationMaxMs),
     counter((row) => `{${row.histogram.join(',')}}`),
   ]
-}
-
-/** Postgres stores no NUL in text: it becomes the replacement character. */
-function storable(text: string | null): string | null {
-  return text?.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
 }
 
 function compareKeys(a: string, b: string): number {

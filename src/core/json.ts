@@ -3,6 +3,7 @@
  * the digits of large integers and of numbers such as 100.0: members are cut out of the text as they stand.
  */
 
+const PLAIN = /^[\w -]*$/
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
@@ -46,8 +47,13 @@ function endedAt<T>(text: string, brace: number, members: T): T {
 /** The JSON text of an object made of members that are JSON texts themselves. */
 export function objectOf(members: Iterable<[string, string]>): string {
   let text = ''
-  for (const [name, value] of members) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${value}`
+  for (const [name, value] of members) text += `${text === '' ? '' : ','}${quoted(name)}:${value}`
   return `{${text}}`
+}
+
+/** JSON text of a name. Most are plain, which is seen sooner than written out. */
+function quoted(name: string): string {
+  return PLAIN.test(name) ? `"${name}"` : JSON.stringify(name)
 }
 
 function skipBlanks(text: string, from: number): number {

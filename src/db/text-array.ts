@@ -3,9 +3,12 @@ const TEXT_OID = 25
 const HEADER_BYTES = 20
 const NO_VALUES = header(0, false)
 
+const NUL = '\0'
+
 /**
- * A parameter of type `text[]` in Postgres's binary format, which the driver passes on as it is. The driver's own text
- * format quotes each value and has the server read it letter by letter, which costs both sides where texts are long.
+ * A parameter of type `text[]`, in which Postgres stores no NUL: it becomes the replacement character. In Postgres's binary format,
+ * which the driver passes on as it is. The driver's own text format quotes each value and has the server read it letter by
+ * letter, which costs both sides where texts are long.
  */
 export function textArray(values: readonly (string | null)[]): Buffer {
   if (values.length === 0) return NO_VALUES
@@ -13,12 +16,19 @@ export function textArray(values: readonly (string | null)[]): Buffer {
   let before: string | null | undefined
   let elementBytes = 0
   let bytes = HEADER_BYTES
+  let hasNull = false
   for (const value of values) {
-    if (value !== before) elementBytes = 4 + (value === null ? 0 : Buffer.byteLength(value))
+    if (value === null) {
+      hasNull = true
+      elementBytes = 4
+    } else if (value !== before) {
+      if (value.includes(NUL)) return textArray(values.map((text) => text && text.replaceAll(NUL, '\ufffd')))
+      elementBytes = 4 + Buffer.byteLength(value)
+    }
     bytes += elementBytes
     before = value
   }
-  const array = header(values.length, values.includes(null), bytes)
+  const array = header(values.length, hasNull, bytes)
   before = undefined
   let at = HEADER_BYTES
   for (const value of values) {

@@ -138,7 +138,7 @@ function parametersOf(records: readonly TriggerRecord[], worker: string): unknow
     if (record.handled) handled.set(`${record.handled.triggerId} ${record.handled.messageId}`, record.handled)
   }
   // Sorted, so that writers of several workers cannot deadlock.
-  const entries = [...handled].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry)
+  const entries = [...handled].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([, entry]) => entry)
   return [
     ...auditParameters(worker, audits),
     ...counterParameters(sumSamples(samples)),

@@ -94,15 +94,16 @@ function encodeInBatch({ message, body }: { message: CheckedMessage; body: Buffe
 function encodeProperties(message: CheckedMessage): string {
   const { properties, id, tag, keys, delayLevel, deliverAt, messageGroup } = message
   let text = ''
-  const add = (name: string, value = '') => {
-    text += `${name}\u0001${value}\u0002`
-  }
-  for (const name in properties) add(name, properties[name])
-  add('UNIQ_KEY', id)
-  if (tag !== undefined) add('TAGS', tag)
-  if (keys.length > 0) add('KEYS', keys.join(' '))
-  if (delayLevel !== undefined) add('DELAY', String(delayLevel))
-  if (deliverAt !== undefined) add('TIMER_DELIVER_MS', String(deliverAt))
-  if (messageGroup !== undefined) add('__SHARDINGKEY', messageGroup)
+  for (const name in properties) text += encodeProperty(name, properties[name])
+  text += encodeProperty('UNIQ_KEY', id)
+  if (tag !== undefined) text += encodeProperty('TAGS', tag)
+  if (keys.length > 0) text += encodeProperty('KEYS', keys.join(' '))
+  if (delayLevel !== undefined) text += encodeProperty('DELAY', delayLevel)
+  if (deliverAt !== undefined) text += encodeProperty('TIMER_DELIVER_MS', deliverAt)
+  if (messageGroup !== undefined) text += encodeProperty('__SHARDINGKEY', messageGroup)
   return text
+}
+
+function encodeProperty(name: string, value: string | number | undefined): string {
+  return `${name}\u0001${value}\u0002`
 }
