@@ -6,8 +6,12 @@ import { engineUnreachable, GRPC, statusOf } from './zeebe-client.js'
 
 /** Longer than the gateway's own limit of 15 s: the longer answers are waited for, the fewer are lost. */
 const CALL_LIMIT_MS = 20_000
-/** What an answer may take besides the time that an instance is waited for. */
-const ANSWER_MS = 5000
+/**
+ * So much longer than we do the gateway waits for an instance. Engines of 2024, such as 8.6.0, close their connection to a
+ * broker when a wait of the gateway is over (camunda/camunda#25596), and with it all calls of the moment: instances are
+ * started twice, and jobs wait out their timeout.
+ */
+const GATEWAY_OVERTIME_MS = 60 * 60 * 1000
 /** Gateway and broker take messages of 4 MiB, frame included; a larger one would be refused like too many. */
 const MOST_BYTES = 4 * 1024 * 1024 - 16 * 1024
 const NEWEST_VERSION = -1
@@ -50,12 +54,32 @@ export function zeebeInstances(connected: Connected): Pick<Engine, 'start' | 'co
     }
     // Without this, every message would be taken for one that may run while the engine is away.
     await check()
-    const ended = grpc.createProcessInstanceWithResultSync({
-      request,
-      requestTimeout: awaitMs,
-      fetchVariables: NO_VARIABLES,
+    const requestTimeout = awaitMs + GATEWAY_OVERTIME_MS
+    return await ended({ request, requestTimeout, fetchVariables: NO_VARIABLES }, awaitMs)
+  }
+
+  /** One call of the service below the client, whose own method cannot end it before the gateway does. */
+  async function ended(
+    request: object,
+    limitMs: number,
+  ): Promise<{ processInstanceKey: string; version: number }> {
+    const notBegun = (cause: unknown) => engineUnreachable(address, cause)
+    const metadata = await Promise.resolve(grpc.getAuthToken()).catch((cause: unknown) => {
+      throw notBegun(cause)
     })
-    return await answered(ended, awaitMs + ANSWER_MS)
+    return await new Promise((resolve, reject) => {
+      const deadline = Date.now() + limitMs
+      try {
+        grpc.client.createProcessInstanceWithResult(
+          ...[request, metadata, { deadline }],
+          (error: Error | null, answer: { processInstanceKey: string; version: number }) =>
+            error ? reject(error) : resolve(answer),
+        )
+      } catch (error) {
+        // It is being closed.
+        reject(notBegun(error))
+      }
+    })
   }
 
   /** A connection cut off amid a call can look like a failure of the engine: only one that is there has failed. */

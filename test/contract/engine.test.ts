@@ -238,6 +238,18 @@ it('an awaited instance that does not end in time is reported as one that may ru
   await waitFor('the job', () => jobs[0])
 })
 
+it('the end of one wait cuts off no other', async (t) => {
+  const { engine, processId, jobs } = await atWork(t)
+  const patient = engine.start({ processId, version: null, variables: '{}', awaitMs: 60_000 })
+  const job = await waitFor('the job', () => jobs[0])
+  const impatient = engine.start({ processId, version: null, variables: '{}', awaitMs: 1000 })
+  await assert.rejects(impatient, { code: 'COMPLETION_UNKNOWN' })
+  // An answer tells that whatever the engine cut off is known by now.
+  await engine.check()
+  await engine.settle(job, { kind: 'complete', variables: {} })
+  assert.equal((await patient).processInstanceKey, job.processInstanceKey)
+})
+
 it('an engine that is away is no reason to think that an awaited instance runs', async (t) => {
   const engine = engineAt(t, await deadAddress())
   const start = engine.start({ processId: 'any', version: null, variables: '{}', awaitMs: 1000 })
