@@ -138,8 +138,12 @@ class TrackedConnection implements LiveConnection {
   readonly rateLimit: RateLimit | undefined
   readonly circuit: Circuit
   readonly #connection: BrokerConnection
-  // Insertion order is start order, so the first entry is the oldest send without an answer.
-  readonly #startedAt = new Map<OutboundMessage, number>()
+  /**
+   * By number of the send; the first entry is the oldest without an answer. No messages, as a table that grows, or is tidied
+   * up, leaves the one before it behind, and all that this refers to until the next full collection.
+   */
+  readonly #startedAt = new Map<number, number>()
+  #sends = 0
   #lastAnswerAt = 0
 
   constructor(hash: string, connection: BrokerConnection, log: Log) {
@@ -177,7 +181,8 @@ class TrackedConnection implements LiveConnection {
   }
 
   async #publish(message: OutboundMessage): Promise<Receipt> {
-    this.#startedAt.set(message, performance.now())
+    const send = this.#sends++
+    this.#startedAt.set(send, performance.now())
     try {
       const receipt = await this.#connection.publish(message)
       this.#lastAnswerAt = performance.now()
@@ -186,7 +191,7 @@ class TrackedConnection implements LiveConnection {
       if (!isSilence(error)) this.#lastAnswerAt = performance.now()
       throw error
     } finally {
-      this.#startedAt.delete(message)
+      this.#startedAt.delete(send)
     }
   }
 

@@ -57,6 +57,12 @@ export interface TriggerHandler {
   close(): Promise<void>
 }
 
+/** Of a message in hand: ends as that does. */
+interface Repetition {
+  resolve: (outcome: TriggerOutcome) => void
+  reject: (error: unknown) => void
+}
+
 const REQUEST_ID = 'x-request-id'
 
 /**
@@ -70,7 +76,11 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
   const ledger = createTriggerLedger(database)
   const recorder = createTriggerRecorder(dependencies)
   const outages = new Outages({ engine, database, log })
-  const inHand = new Map<string, Promise<TriggerOutcome>>()
+  /**
+   * What came again while it is in hand. Nothing else of a message, as a table that grows, or is tidied up, leaves the one
+   * before it behind: all that this refers to would stay in memory until the next full collection.
+   */
+  const inHand = new Map<string, Repetition[]>()
 
   async function run(consumption: Consumption): Promise<TriggerOutcome> {
     const { trigger, entry, isReplay } = consumption
@@ -199,27 +209,30 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
     stats.ended(trigger.name, trigger.action.kind, kind, performance.now() - startedAt)
   }
 
-  async function consume(consumption: Consumption, handling: Handling): Promise<TriggerOutcome> {
+  async function consume(key: string, consumption: Consumption, handling: Handling): Promise<TriggerOutcome> {
+    const repetitions: Repetition[] = []
+    inHand.set(key, repetitions)
     try {
       const outcome = await outcomeOf(consumption, handling)
       await leaveTraces(consumption, outcome, handling)
       count(consumption, outcome)
       if (outcome.kind === 'failed') throw outcome.error
+      for (const { resolve } of repetitions) resolve({ kind: 'repeated' })
       return outcome
+    } catch (error) {
+      for (const { reject } of repetitions) reject(error)
+      throw error
     } finally {
-      inHand.delete(keyOf(consumption))
+      inHand.delete(key)
     }
   }
 
   return {
     handle(trigger, message, handling) {
-      const consumption = consumptionOf(trigger, message)
-      const key = keyOf(consumption)
-      const earlier = inHand.get(key)
-      if (earlier) return earlier.then(() => ({ kind: 'repeated' }))
-      const consumed = consume(consumption, handling)
-      inHand.set(key, consumed)
-      return consumed
+      const key = `${trigger.id} ${message.id}`
+      const repetitions = inHand.get(key)
+      if (repetitions) return new Promise((resolve, reject) => repetitions.push({ resolve, reject }))
+      return consume(key, consumptionOf(trigger, message), handling)
     },
 
     async replay(trigger, message, also) {
@@ -251,11 +264,6 @@ function consumptionOf(trigger: Trigger, message: InboundMessage): Consumption {
       : timedRequestId(message.timestamp, `${trigger.id} ${message.id}`)
   const entry = entryOf(trigger, message)
   return { trigger, message, entry, requestId, startedAt: performance.now(), stage: 'deserialize' }
-}
-
-/** Of a message in hand. */
-function keyOf({ trigger, message }: Consumption): string {
-  return `${trigger.id} ${message.id}`
 }
 
 function interrupted({ trigger }: Consumption): RelayError {
