@@ -14,9 +14,6 @@ FROM node:20.20-bookworm-slim
 LABEL org.opencontainers.image.title="bpmn-relay" \
       org.opencontainers.image.licenses="Apache-2.0"
 ENV NODE_ENV=production
-# What a message leaves behind is short-lived, but hundreds are in hand at a time: with the 16 MiB of Node.js's own choice
-# most of them are copied by the garbage collector before they are done with. Costs up to 48 MiB of memory.
-ENV NODE_OPTIONS=--max-semi-space-size=32
 WORKDIR /app
 COPY LICENSE ./
 COPY --from=build /app/package.json ./

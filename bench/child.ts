@@ -12,8 +12,6 @@ import { messageOf } from '../src/core/errors.js'
 
 const SETUP = 'BPMN_RELAY_BENCH_SETUP'
 const START_LIMIT_MS = 30_000
-/** See Dockerfile; all that is compared gets it. */
-const AS_IN_THE_IMAGE = '--max-semi-space-size=32'
 
 const Reply = Type.Union([
   Type.Object({ ready: Type.Literal(true) }),
@@ -34,7 +32,7 @@ export class Child {
   static async start(file: string, setup: unknown): Promise<Child> {
     const module = fileURLToPath(new URL(`./workers/${file}.ts`, import.meta.url))
     const child = fork(module, {
-      execArgv: ['--import', 'tsx', '--expose-gc', AS_IN_THE_IMAGE, ...extraFlags(file)],
+      execArgv: ['--import', 'tsx', '--expose-gc', ...extraFlags(file)],
       env: { ...process.env, [SETUP]: JSON.stringify(setup) },
     })
     const started = new Child(file, child)
