@@ -22,7 +22,7 @@ export function textArray(values: readonly (string | null)[]): Buffer {
       hasNull = true
       elementBytes = 4
     } else if (value !== before) {
-      if (value.includes(NUL)) return textArray(values.map((text) => text && text.replaceAll(NUL, '\ufffd')))
+      if (value.includes(NUL)) return textArray(values.map((text) => text?.replaceAll(NUL, '\ufffd') ?? null))
       elementBytes = 4 + Buffer.byteLength(value)
     }
     bytes += elementBytes

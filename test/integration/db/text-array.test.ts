@@ -37,6 +37,16 @@ test('texts that follow their like are there as often as they were given', async
   )
 })
 
+test('a NUL, which Postgres stores in no text, becomes the replacement character', async (t) => {
+  const database = await emptyDatabase(t)
+
+  const rows = await database.query('SELECT * FROM unnest($1::text[]) AS given(text)', [
+    textArray(['a\0b', null, 'c']),
+  ])
+
+  assert.deepEqual(rows, [{ text: 'a\ufffdb' }, { text: null }, { text: 'c' }])
+})
+
 test('a list without texts is an empty array', async (t) => {
   const database = await emptyDatabase(t)
 
