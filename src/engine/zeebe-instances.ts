@@ -2,6 +2,7 @@ import type { ZBClient } from 'zeebe-node'
 import { messageOf, RelayError, toRelayError } from '../core/errors.js'
 import { withTimeLimit } from '../core/time-limit.js'
 import type { Engine, InstanceStart } from './engine.js'
+import { Pace } from './pace.js'
 import { engineUnreachable, GRPC, statusOf } from './zeebe-client.js'
 
 /** Longer than the gateway's own limit of 15 s: the longer answers are waited for, the fewer are lost. */
@@ -44,13 +45,16 @@ export function zeebeInstances(connected: Connected): Pick<Engine, 'start' | 'co
   // version is pinned, and the contract tests call these.
   // biome-ignore lint/complexity/useLiteralKeys: TypeScript lets a private member be read only this way
   const grpc = client['grpc']
+  // Not for what is awaited: it would keep its turn for as long.
+  const pace = new Pace((error) => statusOf(error) === GRPC.RESOURCE_EXHAUSTED)
 
   async function start(instance: InstanceStart): Promise<{ processInstanceKey: string; version: number }> {
     const { processId: bpmnProcessId, version, variables, awaitMs } = instance
     const request = { bpmnProcessId, version: version ?? NEWEST_VERSION, variables, ...tenant(tenantId) }
     if (awaitMs === undefined) {
-      const created = grpc.createProcessInstanceSync({ ...request, startInstructions: [] })
-      return await answered(created, CALL_LIMIT_MS)
+      return await pace.run(() =>
+        answered(grpc.createProcessInstanceSync({ ...request, startInstructions: [] }), CALL_LIMIT_MS),
+      )
     }
     // Without this, every message would be taken for one that may run while the engine is away.
     await check()
@@ -108,7 +112,7 @@ export function zeebeInstances(connected: Connected): Pick<Engine, 'start' | 'co
       refuseTooLarge(variables)
       const message = { name, correlationKey, messageId, timeToLive, variables, ...tenant(tenantId) }
       try {
-        const answer = await answered(grpc.publishMessageSync(message), CALL_LIMIT_MS)
+        const answer = await pace.run(() => answered(grpc.publishMessageSync(message), CALL_LIMIT_MS))
         return 'key' in answer ? String(answer.key) : ''
       } catch (error) {
         if (statusOf(error) === GRPC.ALREADY_EXISTS) return null
