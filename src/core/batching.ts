@@ -27,10 +27,11 @@ export interface BatchingOptions {
    * that waiting this long for company slows nothing down: an item that comes after such a rest goes at once.
    */
   restMs?: number
+  /** So many waiting items are company enough: they end a rest early. Default 16. */
+  company?: () => number
 }
 
-/** So many waiting items are company enough: they end a rest early. */
-const FULL = 16
+const COMPANY = 16
 
 /**
  * Joins calls into batches without a timer, unless told to rest: what is there goes at once, what arrives while a batch
@@ -42,7 +43,7 @@ const FULL = 16
 export function batching<T, R>(
   maxItems: number,
   run: (items: T[]) => Promise<ItemResult<R>[]>,
-  { lanes = 1, divideFrom = 1, restMs = 0 }: BatchingOptions = {},
+  { lanes = 1, divideFrom = 1, restMs = 0, company = () => COMPANY }: BatchingOptions = {},
 ): Batching<T, R> {
   let queue: Waiting<T, R>[] = []
   let running = 0
@@ -85,7 +86,7 @@ export function batching<T, R>(
 
   async function rest(): Promise<void> {
     const leftMs = restedAt - performance.now()
-    if (leftMs > 0 && queue.length < FULL) {
+    if (leftMs > 0 && queue.length < company()) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs)
         endRest = () => {
@@ -111,7 +112,7 @@ export function batching<T, R>(
     add(item) {
       return new Promise<R>((resolve, reject) => {
         queue.push({ item, resolve, reject })
-        if (queue.length === FULL) endRest()
+        if (restMs > 0 && queue.length >= company()) endRest()
         if (running === 0 || (running < lanes && !opening && queue.length >= divideFrom)) openLane()
       })
     },

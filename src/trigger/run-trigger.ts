@@ -73,14 +73,14 @@ const REQUEST_ID = 'x-request-id'
  */
 export function createTriggerHandler(dependencies: TriggerDependencies): TriggerHandler {
   const { engine, directory, database, fileLog, capture, stats, log } = dependencies
-  const ledger = createTriggerLedger(database)
-  const recorder = createTriggerRecorder(dependencies)
   const outages = new Outages({ engine, database, log })
   /**
    * What came again while it is in hand. Nothing else of a message, as a table that grows, or is tidied up, leaves the one
    * before it behind: all that this refers to would stay in memory until the next full collection.
    */
   const inHand = new Map<string, Repetition[]>()
+  const ledger = createTriggerLedger(database, () => inHand.size)
+  const recorder = createTriggerRecorder({ ...dependencies, inHand: () => inHand.size })
 
   async function run(consumption: Consumption): Promise<TriggerOutcome> {
     const { trigger, entry, isReplay } = consumption

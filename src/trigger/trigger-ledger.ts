@@ -1,5 +1,5 @@
 import type { InboundMessage } from '../brokers/subscription.js'
-import { batching, type ItemResult } from '../core/batching.js'
+import { type BatchingOptions, batching, type ItemResult } from '../core/batching.js'
 import type { Database } from '../db/database.js'
 import { storable } from '../db/storable.js'
 import { textArray } from '../db/text-array.js'
@@ -28,11 +28,18 @@ export interface TriggerLedger {
 }
 
 const MAX_LOOKUP = 1000
+/** Longest rest between two statements, milliseconds. */
+const REST_MS = 30
+const MOST_COMPANY = 16
+
 /**
- * Between two statements where few messages wait, milliseconds. The engine sets the pace, one instance after the other:
- * without a rest each would have a look-up and a commit of its own.
+ * How look-ups and records of messages wait for each other. The engine sets the pace, one instance after the other: without
+ * a rest each message would have a look-up and a commit of its own. A quarter of those in hand is company enough, so that
+ * one alone rests for nobody and the engine always has most of them.
  */
-export const REST_MS = 10
+export function company(inHand: () => number): Pick<BatchingOptions, 'restMs' | 'company'> {
+  return { restMs: REST_MS, company: () => Math.min(MOST_COMPANY, Math.ceil(inHand() / 4)) }
+}
 
 export function entryOf({ id }: Pick<Trigger, 'id'>, message: InboundMessage): LedgerEntry {
   const { topic, queue } = message
@@ -45,7 +52,8 @@ export function entryOf({ id }: Pick<Trigger, 'id'>, message: InboundMessage): L
   }
 }
 
-export function createTriggerLedger(database: Pick<Database, 'query'>): TriggerLedger {
+/** @param inHand how many messages are being handled */
+export function createTriggerLedger(database: Pick<Database, 'query'>, inHand: () => number): TriggerLedger {
   const lookups = batching<LedgerEntry, Known>(
     MAX_LOOKUP,
     async (entries) => {
@@ -71,7 +79,7 @@ export function createTriggerLedger(database: Pick<Database, 'query'>): TriggerL
         return { ok: true, value: isKnown ? (row?.is_open ? 'open' : 'handled') : 'new' }
       })
     },
-    { restMs: REST_MS },
+    company(inHand),
   )
 
   return {

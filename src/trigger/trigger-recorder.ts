@@ -10,7 +10,7 @@ import { textArray } from '../db/text-array.js'
 import { type CounterSample, sumSamples } from '../sla/counters.js'
 import { deadLettersJson, insertDeadLetters } from './dead-letter-rows.js'
 import type { NewDeadLetter } from './give-up.js'
-import { type LedgerEntry, REST_MS } from './trigger-ledger.js'
+import { company, type LedgerEntry } from './trigger-ledger.js'
 
 /** Everything that one message leaves behind; written whole or not at all. */
 export interface TriggerRecord {
@@ -42,7 +42,7 @@ export type Also = (session: Session) => Promise<void>
 
 /** As many as the records of jobs, and for the same reasons. */
 const MAX_BATCH = 512
-const LANES = { lanes: 2, divideFrom: 96, restMs: REST_MS }
+const LANES = { lanes: 2, divideFrom: 96 }
 
 const COUNTERS_FROM = 22
 const parts = statementParts({ ...NOW, countersFrom: COUNTERS_FROM })
@@ -65,9 +65,11 @@ SELECT`
 export function createTriggerRecorder(options: {
   database: Database
   worker: string
+  /** How many messages are being handled. */
+  inHand: () => number
   log: Log
 }): TriggerRecorder {
-  const { database, worker, log } = options
+  const { database, worker, inHand, log } = options
 
   async function writeOnce(records: readonly TriggerRecord[], also?: Also): Promise<void> {
     const parameters = parametersOf(records, worker)
@@ -112,7 +114,7 @@ export function createTriggerRecorder(options: {
         return error === undefined ? { ok: true, value: undefined } : { ok: false, error }
       })
     },
-    LANES,
+    { ...LANES, ...company(inHand) },
   )
 
   return {

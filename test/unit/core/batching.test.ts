@@ -64,6 +64,21 @@ describe('batching', () => {
     assert.deepEqual(batches, [[1], [2, 3]])
   })
 
+  it('rests for no more company than it is told to', async () => {
+    const batches: number[][] = []
+    const work = batching<number, number>(
+      100,
+      async (items) => {
+        batches.push(items)
+        return same(items)
+      },
+      { restMs: 3_600_000, company: () => 2 },
+    )
+    await work.add(1)
+    await Promise.all([work.add(2), work.add(3)])
+    assert.deepEqual(batches, [[1], [2, 3]])
+  })
+
   it('ends a rest early when there is company enough', async () => {
     let batches = 0
     const work = batching<number, number>(
