@@ -22,16 +22,20 @@ export interface BatchingOptions {
   lanes?: number
   /** So many waiting items are divided among the lanes that are free; fewer wait for one. Default 1. */
   divideFrom?: number
-  /**
-   * Least time from the start of a batch to the next, milliseconds; default 0. For callers whose pace is set elsewhere, so
-   * that waiting this long for company slows nothing down: an item that comes after such a rest goes at once.
-   */
-  restMs?: number
-  /** So many waiting items are company enough: they end a rest early. Default 16. */
-  company?: () => number
+  /** Default: none. */
+  rest?: Rest
 }
 
-const COMPANY = 16
+/**
+ * For callers whose pace is set elsewhere, so that waiting for company slows nothing down: an item that comes after a rest
+ * goes at once.
+ */
+export interface Rest {
+  /** Least time from the start of a batch to the next, milliseconds. */
+  ms: number
+  /** So many waiting items end it early. */
+  company(): number
+}
 
 /**
  * Joins calls into batches without a timer, unless told to rest: what is there goes at once, what arrives while a batch
@@ -43,7 +47,7 @@ const COMPANY = 16
 export function batching<T, R>(
   maxItems: number,
   run: (items: T[]) => Promise<ItemResult<R>[]>,
-  { lanes = 1, divideFrom = 1, restMs = 0, company = () => COMPANY }: BatchingOptions = {},
+  { lanes = 1, divideFrom = 1, rest }: BatchingOptions = {},
 ): Batching<T, R> {
   let queue: Waiting<T, R>[] = []
   let running = 0
@@ -63,7 +67,7 @@ export function batching<T, R>(
     // One turn of the microtask queue lets callers that became ready together share the first batch.
     await Promise.resolve()
     while (queue.length > 0) {
-      if (restMs > 0) await rest()
+      if (rest) await takeRest(rest)
       const batch = nextBatch()
       try {
         const results = await run(batch.map(({ item }) => item))
@@ -84,7 +88,7 @@ export function batching<T, R>(
     idleWaiters = []
   }
 
-  async function rest(): Promise<void> {
+  async function takeRest({ ms, company }: Rest): Promise<void> {
     const leftMs = restedAt - performance.now()
     if (leftMs > 0 && queue.length < company()) {
       await new Promise<void>((resolve) => {
@@ -95,7 +99,7 @@ export function batching<T, R>(
         }
       })
     }
-    restedAt = performance.now() + restMs
+    restedAt = performance.now() + ms
   }
 
   function nextBatch(): Waiting<T, R>[] {
@@ -112,7 +116,7 @@ export function batching<T, R>(
     add(item) {
       return new Promise<R>((resolve, reject) => {
         queue.push({ item, resolve, reject })
-        if (restMs > 0 && queue.length >= company()) endRest()
+        if (rest && queue.length >= rest.company()) endRest()
         if (running === 0 || (running < lanes && !opening && queue.length >= divideFrom)) openLane()
       })
     },

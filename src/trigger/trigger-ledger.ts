@@ -1,5 +1,5 @@
 import type { InboundMessage } from '../brokers/subscription.js'
-import { type BatchingOptions, batching, type ItemResult } from '../core/batching.js'
+import { batching, type ItemResult, type Rest } from '../core/batching.js'
 import type { Database } from '../db/database.js'
 import { storable } from '../db/storable.js'
 import { textArray } from '../db/text-array.js'
@@ -37,8 +37,8 @@ const MOST_COMPANY = 16
  * a rest each message would have a look-up and a commit of its own. A quarter of those in hand is company enough, so that
  * one alone rests for nobody and the engine always has most of them.
  */
-export function company(inHand: () => number): Pick<BatchingOptions, 'restMs' | 'company'> {
-  return { restMs: REST_MS, company: () => Math.min(MOST_COMPANY, Math.ceil(inHand() / 4)) }
+export function restOf(inHand: () => number): Rest {
+  return { ms: REST_MS, company: () => Math.min(MOST_COMPANY, Math.ceil(inHand() / 4)) }
 }
 
 export function entryOf({ id }: Pick<Trigger, 'id'>, message: InboundMessage): LedgerEntry {
@@ -79,7 +79,7 @@ export function createTriggerLedger(database: Pick<Database, 'query'>, inHand: (
         return { ok: true, value: isKnown ? (row?.is_open ? 'open' : 'handled') : 'new' }
       })
     },
-    company(inHand),
+    { rest: restOf(inHand) },
   )
 
   return {

@@ -10,7 +10,7 @@ import { textArray } from '../db/text-array.js'
 import { type CounterSample, sumSamples } from '../sla/counters.js'
 import { deadLettersJson, insertDeadLetters } from './dead-letter-rows.js'
 import type { NewDeadLetter } from './give-up.js'
-import { company, type LedgerEntry } from './trigger-ledger.js'
+import { type LedgerEntry, restOf } from './trigger-ledger.js'
 
 /** Everything that one message leaves behind; written whole or not at all. */
 export interface TriggerRecord {
@@ -114,7 +114,7 @@ export function createTriggerRecorder(options: {
         return error === undefined ? { ok: true, value: undefined } : { ok: false, error }
       })
     },
-    { ...LANES, ...company(inHand) },
+    { ...LANES, rest: restOf(inHand) },
   )
 
   return {

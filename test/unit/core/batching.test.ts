@@ -4,13 +4,23 @@ import { type BatchingOptions, batching, type ItemResult } from '../../../src/co
 
 const same = (items: number[]): ItemResult<number>[] => items.map((value) => ({ ok: true, value }))
 
-describe('batching', () => {
-  it('joins calls made at one moment, without waiting for a timer', async () => {
-    const batches: number[][] = []
-    const work = batching<number, number>(10, async (items) => {
+/** Keeps the batches that it made. */
+function notedBatching(maxItems: number, options: BatchingOptions = {}) {
+  const batches: number[][] = []
+  const work = batching<number, number>(
+    maxItems,
+    async (items) => {
       batches.push(items)
       return same(items)
-    })
+    },
+    options,
+  )
+  return { batches, work }
+}
+
+describe('batching', () => {
+  it('joins calls made at one moment, without waiting for a timer', async () => {
+    const { batches, work } = notedBatching(10)
     const timer = setTimeout(() => assert.fail('a timer was waited for'), 0)
 
     assert.deepEqual(await Promise.all([1, 2, 3].map((item) => work.add(item))), [1, 2, 3])
@@ -37,25 +47,13 @@ describe('batching', () => {
   })
 
   it('keeps the order of arrival and the upper bound of a batch', async () => {
-    const batches: number[][] = []
-    const work = batching<number, number>(2, async (items) => {
-      batches.push(items)
-      return same(items)
-    })
+    const { batches, work } = notedBatching(2)
     await Promise.all([1, 2, 3, 4, 5].map((item) => work.add(item)))
     assert.deepEqual(batches, [[1, 2], [3, 4], [5]])
   })
 
   it('rests for company between batches where it is told to, and lets a lone item go at once', async () => {
-    const batches: number[][] = []
-    const work = batching<number, number>(
-      10,
-      async (items) => {
-        batches.push(items)
-        return same(items)
-      },
-      { restMs: 50 },
-    )
+    const { batches, work } = notedBatching(10, { rest: { ms: 50, company: () => 16 } })
     assert.equal(await work.add(1), 1)
     const second = work.add(2)
     await turns()
@@ -65,45 +63,21 @@ describe('batching', () => {
   })
 
   it('rests for no more company than it is told to', async () => {
-    const batches: number[][] = []
-    const work = batching<number, number>(
-      100,
-      async (items) => {
-        batches.push(items)
-        return same(items)
-      },
-      { restMs: 3_600_000, company: () => 2 },
-    )
+    const { batches, work } = notedBatching(100, { rest: { ms: 3_600_000, company: () => 2 } })
     await work.add(1)
     await Promise.all([work.add(2), work.add(3)])
     assert.deepEqual(batches, [[1], [2, 3]])
   })
 
   it('ends a rest early when there is company enough', async () => {
-    let batches = 0
-    const work = batching<number, number>(
-      100,
-      async (items) => {
-        batches += 1
-        return same(items)
-      },
-      { restMs: 3_600_000 },
-    )
+    const { batches, work } = notedBatching(100, { rest: { ms: 3_600_000, company: () => 16 } })
     await work.add(1)
     await Promise.all(Array.from({ length: 16 }, (_, item) => work.add(item)))
-    assert.equal(batches, 2)
+    assert.equal(batches.length, 2)
   })
 
   it('divides what waits among its lanes', async () => {
-    const batches: number[][] = []
-    const work = batching<number, number>(
-      10,
-      async (items) => {
-        batches.push(items)
-        return same(items)
-      },
-      { lanes: 2, divideFrom: 2 },
-    )
+    const { batches, work } = notedBatching(10, { lanes: 2, divideFrom: 2 })
     assert.deepEqual(await Promise.all([1, 2, 3, 4, 5].map((item) => work.add(item))), [1, 2, 3, 4, 5])
     assert.deepEqual(batches, [
       [1, 2, 3],
