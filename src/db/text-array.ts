@@ -1,3 +1,5 @@
+import { storable } from './storable.js'
+
 /** Type number of `text` in Postgres. */
 const TEXT_OID = 25
 const HEADER_BYTES = 20
@@ -22,7 +24,7 @@ export function textArray(values: readonly (string | null)[]): Buffer {
       hasNull = true
       elementBytes = 4
     } else if (value !== before) {
-      if (value.includes(NUL)) return textArray(values.map((text) => text?.replaceAll(NUL, '\ufffd') ?? null))
+      if (value.includes(NUL)) return textArray(values.map((text) => text && storable(text)))
       elementBytes = 4 + Buffer.byteLength(value)
     }
     bytes += elementBytes
