@@ -15,6 +15,7 @@ import { AddTriggerStatus1763700000023 } from './1763700000023-add-trigger-statu
 import { ReferToForwardAdapter1763700000024 } from './1763700000024-refer-to-forward-adapter.js'
 import { NoteDeadLetters1763700000025 } from './1763700000025-note-dead-letters.js'
 import { MarkManaged1763700000026 } from './1763700000026-mark-managed.js'
+import { RememberPublishesInAuditLog1763700000027 } from './1763700000027-remember-publishes-in-audit-log.js'
 
 /**
  * All migrations, oldest first. Only append: a released one is never edited. An index added to the audit log once that
@@ -39,4 +40,5 @@ export const MIGRATIONS = [
   ReferToForwardAdapter1763700000024,
   NoteDeadLetters1763700000025,
   MarkManaged1763700000026,
+  RememberPublishesInAuditLog1763700000027,
 ]

@@ -215,7 +215,12 @@ export async function startService(
     const drivers = driversByTaskType(config, registry)
     const unansweredShare = unansweredShareOf(config)
     const capture = createCapture(config)
-    const ledger = createLedger(database, engine.name, log)
+    const ledger = createLedger({
+      database,
+      engineName: engine.name,
+      retentionDays: config.ledgerRetentionDays,
+      log,
+    })
     const publishJob = createPublisher({
       engine,
       directory,

@@ -32,7 +32,7 @@ export interface AuditRow {
   response: string | null
 }
 
-/** One row of `publish_ledger`. */
+/** What is remembered of a job's publish: in its audit row, else in a row of `publish_ledger`. */
 export interface LedgerRecord {
   jobKey: string
   processInstanceKey: string
@@ -41,6 +41,20 @@ export interface LedgerRecord {
   attempts: number
   /** Result of an acknowledged publish, as JSON text. */
   receipt: string | null
+}
+
+export interface Recorded {
+  audit: AuditRow | null
+  ledger?: LedgerRecord | null
+}
+
+/** Whether the audit row tells what the ledger has to know; a second row would double what Postgres has to do. */
+export function isRememberedByAudit<R extends Recorded>(
+  record: R,
+): record is R & { audit: AuditRow; ledger: LedgerRecord } {
+  const { audit, ledger } = record
+  // A row that Postgres had refused is written without its keys.
+  return audit !== null && ledger?.jobKey === audit.jobKey
 }
 
 /** Everything one call leaves behind; written whole or not at all. */

@@ -1,9 +1,10 @@
 import type { Database } from '../db/database.js'
 import type { CallRecord } from './call-record.js'
+import { byJobKey, FROM_LEDGER, fromAudit, type LedgerRow } from './ledger-rows.js'
 
 /**
  * After an answer that never came the statement may still have been carried out: those of its records that the ledger
- * knows. A record without ledger row is never among them.
+ * or the audit log knows. A record of no job is never among them.
  */
 export async function recordedAlready(
   database: Pick<Database, 'query'>,
@@ -12,20 +13,18 @@ export async function recordedAlready(
 ): Promise<Set<CallRecord>> {
   const keys = records.flatMap(({ ledger }) => (ledger ? [ledger.jobKey] : []))
   if (keys.length === 0) return new Set()
-  const rows = await database.query<{ job_key: string; attempts: number; receipt: string | null }>(
-    'SELECT job_key, attempts, receipt FROM publish_ledger WHERE engine = $1 AND job_key = ANY($2::bigint[])',
-    [engineName, keys],
-  )
-  const known = new Map(rows.map((row) => [row.job_key, row]))
+  const rows = await database.query<LedgerRow>(`${FROM_LEDGER} UNION ALL ${fromAudit('sys_audit_log')}`, [
+    engineName,
+    keys,
+  ])
+  const known = byJobKey(rows)
   return new Set(
-    records.filter(({ ledger }) => {
-      const row = ledger && known.get(ledger.jobKey)
-      // A failure leaves an earlier receipt in place; a receipt, though, must be this one.
-      return (
-        row?.attempts === ledger?.attempts &&
-        ledger !== null &&
-        (ledger.receipt === null || row?.receipt === ledger.receipt)
-      )
-    }),
+    records.filter(({ ledger }) =>
+      (known.get(ledger?.jobKey ?? '') ?? []).some(
+        // A failure leaves an earlier receipt in place; a receipt, though, must be this one.
+        ({ attempts, receipt }) =>
+          attempts === ledger?.attempts && (ledger.receipt === null || ledger.receipt === receipt),
+      ),
+    ),
   )
 }

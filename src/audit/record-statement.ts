@@ -1,6 +1,12 @@
 import { plainArray, textArray } from '../db/text-array.js'
 import { type CounterRow, sumSamples } from '../sla/counters.js'
-import type { AuditRow, CallRecord, LedgerRecord } from './call-record.js'
+import {
+  type AuditRow,
+  type CallRecord,
+  isRememberedByAudit,
+  type LedgerRecord,
+  type Recorded,
+} from './call-record.js'
 
 /** What a form of the record statement adds to it; parameters behind those of its parts are its own. */
 export interface StatementForm {
@@ -23,18 +29,19 @@ export function statementParts(form: StatementForm) {
   INSERT INTO sys_audit_log (
     worker, request_id, source, operation, adapter_id, adapter_name, adapter_kind, destination, receipt, status,
     error_code, error_text, duration_ms, attempt, process_instance_key, process_id, process_version, element_id,
-    job_key, request, response${form.auditColumn})
+    job_key, request, response, engine, fingerprint${form.auditColumn})
   SELECT $1,
     unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::uuid[]), unnest($6::text[]),
     unnest($7::text[]), unnest($8::text[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]),
     unnest($12::text[]), unnest($13::real[]), unnest($14::int[]), unnest($15::bigint[]), unnest($16::text[]),
-    unnest($17::int[]), unnest($18::text[]), unnest($19::bigint[]), unnest($20::text[]), unnest($21::text[])${form.auditValues}${form.where}`,
+    unnest($17::int[]), unnest($18::text[]), unnest($19::bigint[]), unnest($20::text[]), unnest($21::text[]),
+    $22, unnest($23::text[])${form.auditValues}${form.where}`,
     ledger: `
   INSERT INTO publish_ledger AS known
     (engine, job_key, process_instance_key, element_instance_key, fingerprint, attempts, receipt)
   SELECT $22,
-    unnest($23::bigint[]), unnest($24::bigint[]), unnest($25::bigint[]), unnest($26::text[]), unnest($27::int[]),
-    unnest($28::text[])${form.where}
+    unnest($24::bigint[]), unnest($25::bigint[]), unnest($26::bigint[]), unnest($27::text[]), unnest($28::int[]),
+    unnest($29::text[])${form.where}
   ON CONFLICT (engine, job_key) DO UPDATE SET
     process_instance_key = excluded.process_instance_key,
     element_instance_key = excluded.element_instance_key,
@@ -48,7 +55,7 @@ export function statementParts(form: StatementForm) {
               AND known.element_instance_key = excluded.element_instance_key) AS k(keep)),
     at = now()`,
     settled: `
-  INSERT INTO settled_mark (engine, job_keys) SELECT $22, $29::bigint[] WHERE $29::bigint[] <> '{}'`,
+  INSERT INTO settled_mark (engine, job_keys) SELECT $22, $30::bigint[] WHERE $30::bigint[] <> '{}'`,
     counters: countersPart(form),
   }
 }
@@ -86,7 +93,7 @@ export const NOW: Omit<StatementForm, 'countersFrom'> = {
 }
 
 /** Behind those of audit, ledger and settled. */
-export const COUNTERS_FROM = 30
+export const COUNTERS_FROM = 31
 
 const now = statementParts({ ...NOW, countersFrom: COUNTERS_FROM })
 
@@ -115,41 +122,36 @@ export interface RecordBatch {
 
 /** The values of `RECORD_STATEMENT`, in the order of its parameters. */
 export function recordParameters(batch: RecordBatch): unknown[] {
-  const audits: AuditRow[] = []
-  const samples = []
-  for (const { audit, sample } of batch.records) {
-    if (audit) audits.push(audit)
-    if (sample) samples.push(sample)
-  }
+  const samples = batch.records.flatMap(({ sample }) => sample ?? [])
   const ledgers = ledgerRowsOf(batch.records)
   // The mark is of an earlier delivery than the record beside it, whose job is not settled yet.
   const recorded = new Set(ledgers.map(({ jobKey }) => jobKey))
   const settledKeys = batch.settledKeys.filter((key) => !recorded.has(key))
-  return sharedParameters({ ...batch, settledKeys }, audits, ledgers, sumSamples(samples))
+  return sharedParameters({ ...batch, settledKeys }, ledgers, sumSamples(samples))
 }
 
 /**
- * Sorted by job key. Of a job that is recorded twice in one batch the later record counts: a statement can touch a row
+ * Of what no audit row remembers, sorted by job key. Of a job that is recorded twice in one batch the later record counts: a statement can touch a row
  * only once.
  */
 export function ledgerRowsOf(records: readonly CallRecord[]): LedgerRecord[] {
   const rows = new Map<string, LedgerRecord>()
-  for (const { ledger } of records) if (ledger) rows.set(ledger.jobKey, ledger)
+  for (const record of records) {
+    if (record.ledger && !isRememberedByAudit(record)) rows.set(record.ledger.jobKey, record.ledger)
+  }
   return [...rows.values()].sort((a, b) => compareKeys(a.jobKey, b.jobKey))
 }
 
 /** The values that all forms of the statement share, in the order of their parameters. */
 export function sharedParameters(
   batch: RecordBatch,
-  audits: readonly AuditRow[],
   ledgerRows: readonly LedgerRecord[],
   counters: readonly CounterRow[],
 ): unknown[] {
   const ledger = (column: (row: LedgerRecord) => string | number) => plainArray(ledgerRows.map(column))
   const ledgerText = (column: (row: LedgerRecord) => string | null) => textArray(ledgerRows.map(column))
   return [
-    ...auditParameters(batch.worker, audits),
-    batch.engineName,
+    ...auditParameters(batch, batch.records),
     ledger((row) => row.jobKey),
     ledger((row) => row.processInstanceKey),
     ledger((row) => row.elementInstanceKey),
@@ -161,8 +163,20 @@ export function sharedParameters(
   ]
 }
 
-/** The first 21 parameters. */
-export function auditParameters(worker: string, audits: readonly AuditRow[]): unknown[] {
+/** The first 23 parameters. */
+export function auditParameters(
+  { worker, engineName }: Pick<RecordBatch, 'worker' | 'engineName'>,
+  records: readonly Recorded[],
+): unknown[] {
+  const audits: AuditRow[] = []
+  const fingerprints: (string | null)[] = []
+  for (const record of records) {
+    if (record.audit === null) continue
+    audits.push(record.audit)
+    fingerprints.push(
+      isRememberedByAudit(record) && record.ledger.receipt !== null ? record.ledger.fingerprint : null,
+    )
+  }
   const audit = (column: (row: AuditRow) => string | number | null) => plainArray(audits.map(column))
   const auditText = (column: (row: AuditRow) => string | null) => textArray(audits.map(column))
   return [
@@ -188,6 +202,8 @@ export function auditParameters(worker: string, audits: readonly AuditRow[]): un
     auditText((row) => row.request),
     // Kept once where it is the receipt: a sixth of the row.
     auditText((row) => (row.response === row.receipt ? null : row.response)),
+    engineName,
+    textArray(fingerprints),
   ]
 }
 

@@ -25,6 +25,8 @@ export interface Call {
   expressions: TaskExpressions
   /** Which delivery of the job this is, from 1. */
   attempt: number
+  /** Whether the ledger may have a row of the job, to be forgotten once the job is settled. */
+  mayBeInLedger: boolean
   input?: JobInput
   adapter?: Adapter
   fingerprint?: string

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
+import { byJobKey, type LedgerRow } from '../audit/ledger-rows.js'
 import type { OutboundMessage } from '../brokers/broker.js'
 import { batching, type ItemResult } from '../core/batching.js'
 import type { Log } from '../core/log.js'
-import type { Database } from '../db/database.js'
-import { plainArray } from '../db/text-array.js'
 import type { Job } from '../engine/engine.js'
+import { type KnownPublishesOptions, knownPublishes } from './known-publishes.js'
 
 /** What is known of earlier deliveries of a job. */
 export interface EarlierPublish {
@@ -27,27 +27,15 @@ export interface Ledger {
 export const NEW_JOB: EarlierPublish = { attempts: 0, result: null, fingerprint: '' }
 const MAX_LOOKUP = 1000
 
-interface LedgerRow {
-  process_instance_key: string
-  element_instance_key: string
-  fingerprint: string
-  attempts: number
-  receipt: string | null
-}
-
-export function createLedger(database: Pick<Database, 'query'>, engineName: string, log: Log): Ledger {
+export function createLedger({ log, ...place }: KnownPublishesOptions & { log: Log }): Ledger {
+  const { engineName } = place
+  const find = knownPublishes(place)
   const lookups = batching<Job, EarlierPublish>(MAX_LOOKUP, async (jobs) => {
-    const rows = await database.query<LedgerRow & { job_key: string }>(
-      `SELECT job_key, process_instance_key, element_instance_key, fingerprint, attempts, receipt
-       FROM publish_ledger WHERE engine = $1 AND job_key = ANY($2::bigint[])`,
-      [engineName, plainArray(jobs.map(({ key }) => key))],
-      'ledger-find',
-    )
-    const byKey = new Map(rows.map((row) => [row.job_key, row]))
+    const known = byJobKey(await find(jobs.map(({ key }) => key)))
     return jobs.map(
       (job): ItemResult<EarlierPublish> => ({
         ok: true,
-        value: earlierOf(job, byKey.get(job.key), engineName, log),
+        value: earlierOf(job, known.get(job.key) ?? [], engineName, log),
       }),
     )
   })
@@ -55,19 +43,22 @@ export function createLedger(database: Pick<Database, 'query'>, engineName: stri
   return { find: (job) => lookups.add(job) }
 }
 
-/** What a ledger row says of a job. */
+/** What the rows of a job key say of a job. */
 export function earlierOf(
   job: Job,
-  row: LedgerRow | undefined,
+  rows: readonly Omit<LedgerRow, 'job_key'>[],
   engineName: string,
   log: Log,
 ): EarlierPublish {
-  if (!row) return NEW_JOB
+  if (rows.length === 0) return NEW_JOB
   // An engine that was set up anew counts its keys from the start again.
-  if (
-    row.process_instance_key !== job.processInstanceKey ||
-    row.element_instance_key !== job.elementInstanceKey
-  ) {
+  const own = rows.filter(
+    (row) =>
+      row.process_instance_key === job.processInstanceKey &&
+      (row.element_instance_key ?? job.elementInstanceKey) === job.elementInstanceKey &&
+      (row.element_id ?? job.elementId) === job.elementId,
+  )
+  if (own.length === 0) {
     log.warn('the ledger knows this job key from another process instance; the job counts as new', {
       engine: engineName,
       jobKey: job.key,
@@ -75,7 +66,16 @@ export function earlierOf(
     })
     return NEW_JOB
   }
-  return { attempts: row.attempts, result: row.receipt, fingerprint: row.fingerprint }
+  const inOrder = own.toSorted((a, b) => a.attempts - b.attempts)
+  // A failure recorded late must not forget that another delivery of the same job was acknowledged.
+  const acknowledged = inOrder.findLast(
+    ({ receipt, fingerprint }) => receipt !== null && fingerprint !== null,
+  )
+  return {
+    attempts: inOrder.at(-1)?.attempts ?? 0,
+    result: acknowledged?.receipt ?? null,
+    fingerprint: acknowledged?.fingerprint ?? '',
+  }
 }
 
 const NO_VALUE = Buffer.from('\0null')

@@ -1,6 +1,7 @@
 import type { Adapter } from '../adapters/adapter.js'
 import type { AdapterDirectory } from '../adapters/directory.js'
 import { DROPPED } from '../adapters/serialization/serializer.js'
+import { isRememberedByAudit } from '../audit/call-record.js'
 import type { Capture } from '../audit/capture.js'
 import type { FileLog } from '../audit/file-log.js'
 import type { Recorder } from '../audit/recorder.js'
@@ -69,6 +70,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
       retryBackOffMs: 0,
       expressions: NO_EXPRESSIONS,
       attempt: 1,
+      mayBeInLedger: true,
     }
     stats.activated(job.type)
     try {
@@ -123,6 +125,7 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
   async function record(call: Call, outcome: Outcome): Promise<void> {
     if (outcome.kind === 'published' && outcome.repeated) return
     const { record: traces, logged } = tracesOf(call, outcome, dependencies.capture)
+    call.mayBeInLedger = !isRememberedByAudit(traces)
     if (logged) fileLog.write(logged)
     const written = recorder.write(traces)
     // A hold must not wait for anything; that one may go uncounted while Postgres is away is its only risk.
@@ -152,7 +155,9 @@ export function createPublisher(dependencies: PublishDependencies): (job: Job) =
     if (answer === 'unanswered')
       log.warn('the engine did not answer; it will hand the job out again', { requestId, jobKey: job.key })
     // Not after a BPMN error: where nothing catches it the engine hands the job out again, however much later.
-    if (settlement.kind === 'complete' && answer !== 'unanswered') void recorder.settled(job.key)
+    if (settlement.kind === 'complete' && answer !== 'unanswered' && call.mayBeInLedger) {
+      void recorder.settled(job.key)
+    }
   }
 
   /** For what failed outside the publish itself: the look-up before it or the record after it. */

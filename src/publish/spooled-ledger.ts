@@ -13,7 +13,8 @@ export function spooledLedger(ledger: Ledger, spool: Spool, engineName: string, 
     const spooled = await spool.find(job.key)
     if (spooled) {
       const { processInstanceKey: process_instance_key, elementInstanceKey: element_instance_key } = spooled
-      return earlierOf(job, { ...spooled, process_instance_key, element_instance_key }, engineName, log)
+      const row = { ...spooled, process_instance_key, element_instance_key, element_id: null }
+      return earlierOf(job, [row], engineName, log)
     }
     if (spool.isAway) return unknownJob()
     try {

@@ -80,7 +80,11 @@ export function createTriggerHandler(dependencies: TriggerDependencies): Trigger
    */
   const inHand = new Map<string, Repetition[]>()
   const ledger = createTriggerLedger(database, () => inHand.size)
-  const recorder = createTriggerRecorder({ ...dependencies, inHand: () => inHand.size })
+  const recorder = createTriggerRecorder({
+    ...dependencies,
+    engineName: dependencies.engine.name,
+    inHand: () => inHand.size,
+  })
 
   async function run(consumption: Consumption): Promise<TriggerOutcome> {
     const { trigger, entry, isReplay } = consumption

@@ -16,7 +16,7 @@ const HOPS = 'x-bpmn-relay-hops'
 const MOST_HOPS = 8
 
 export interface ActionContext {
-  engine: Pick<Engine, 'start' | 'correlate' | 'check'>
+  engine: Pick<Engine, 'name' | 'start' | 'correlate' | 'check'>
   directory: AdapterDirectory
   registry: DriverRegistry
   connections: Connections

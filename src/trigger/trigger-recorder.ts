@@ -44,7 +44,7 @@ export type Also = (session: Session) => Promise<void>
 const MAX_BATCH = 512
 const LANES = { lanes: 2, divideFrom: 96 }
 
-const COUNTERS_FROM = 22
+const COUNTERS_FROM = 24
 const parts = statementParts({ ...NOW, countersFrom: COUNTERS_FROM })
 
 /** Like the record statement of jobs, with what triggers have instead of the ledger of jobs. */
@@ -53,26 +53,27 @@ WITH counters AS (${parts.counters}
 ), audit AS (${parts.audit}
 ), handled AS (
   INSERT INTO trigger_ledger (trigger_id, message_id, message_at, topic, partition)
-  SELECT unnest($31::text[])::uuid, unnest($32::text[]), unnest($33::text[])::timestamptz, unnest($34::text[]),
-    unnest($35::int[])
+  SELECT unnest($33::text[])::uuid, unnest($34::text[]), unnest($35::text[])::timestamptz, unnest($36::text[]),
+    unnest($37::int[])
   ON CONFLICT (trigger_id, message_id) DO UPDATE SET
     (message_at, topic, partition, is_open, at) =
     (excluded.message_at, excluded.topic, excluded.partition, false, now())
-), letters AS (${insertDeadLetters('$36')}
+), letters AS (${insertDeadLetters('$38')}
 )
 SELECT`
 
 export function createTriggerRecorder(options: {
   database: Database
   worker: string
+  engineName: string
   /** How many messages are being handled. */
   inHand: () => number
   log: Log
 }): TriggerRecorder {
-  const { database, worker, inHand, log } = options
+  const { database, worker, engineName, inHand, log } = options
 
   async function writeOnce(records: readonly TriggerRecord[], also?: Also): Promise<void> {
-    const parameters = parametersOf(records, worker)
+    const parameters = parametersOf(records, { worker, engineName })
     const once = async (): Promise<void> => {
       if (!also) await database.query(STATEMENT, parameters, 'trigger-record')
       else {
@@ -127,13 +128,14 @@ export function createTriggerRecorder(options: {
   }
 }
 
-function parametersOf(records: readonly TriggerRecord[], worker: string): unknown[] {
-  const audits: AuditRow[] = []
+function parametersOf(
+  records: readonly TriggerRecord[],
+  from: { worker: string; engineName: string },
+): unknown[] {
   const samples: CounterSample[] = []
   const letters: NewDeadLetter[] = []
   const handled = new Map<string, LedgerEntry>()
   for (const record of records) {
-    if (record.audit) audits.push(record.audit)
     if (record.sample) samples.push(record.sample)
     if (record.deadLetter) letters.push(record.deadLetter)
     // A statement can touch a row only once.
@@ -142,7 +144,7 @@ function parametersOf(records: readonly TriggerRecord[], worker: string): unknow
   // Sorted, so that writers of several workers cannot deadlock.
   const entries = [...handled].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([, entry]) => entry)
   return [
-    ...auditParameters(worker, audits),
+    ...auditParameters(from, records),
     ...counterParameters(sumSamples(samples)),
     textArray(entries.map(({ triggerId }) => triggerId)),
     textArray(entries.map(({ messageId }) => messageId)),

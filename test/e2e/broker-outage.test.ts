@@ -104,7 +104,7 @@ test('A job whose broker is down for a while is published once the broker is bac
 
   async function instanceOf(jobKey: string): Promise<string> {
     const [row] = await relay.database.query<{ process_instance_key: string }>(
-      'SELECT process_instance_key FROM publish_ledger WHERE job_key = $1',
+      'SELECT process_instance_key FROM sys_audit_log WHERE job_key = $1',
       [jobKey],
     )
     assert.ok(row)

@@ -12,7 +12,7 @@ export interface RecordChanges {
 /** What a published call leaves behind, with a job key of its own. */
 export function recordWith(changes: RecordChanges = {}): CallRecord {
   lastKey += 1n
-  const jobKey = changes.ledger?.jobKey ?? String(lastKey)
+  const { jobKey = String(lastKey), attempts = 1, receipt = '{"offset":1}' } = changes.ledger ?? {}
   const audit: AuditRow = {
     requestId: `request-${jobKey}`,
     source: 'job',
@@ -21,27 +21,27 @@ export function recordWith(changes: RecordChanges = {}): CallRecord {
     adapterName: 'orders',
     adapterKind: 'kafka',
     destination: 'order-events',
-    receipt: '{"offset":1}',
+    receipt,
     status: 'published',
     errorCode: null,
     errorText: null,
     durationMs: 1.5,
-    attempt: 1,
+    attempt: attempts,
     processInstanceKey: '2251799813685200',
     processId: 'order',
     processVersion: 1,
     elementId: 'publish-order',
     jobKey,
     request: '{"topic":"order-events"}',
-    response: '{"offset":1}',
+    response: receipt,
   }
   const ledger: LedgerRecord = {
     jobKey,
     processInstanceKey: '2251799813685200',
     elementInstanceKey: '2251799813685300',
     fingerprint: 'f1',
-    attempts: 1,
-    receipt: '{"offset":1}',
+    attempts,
+    receipt,
   }
   const sample = {
     adapterId: null,

@@ -37,10 +37,13 @@ export async function writeWhileKilled(recorder: Recorder, server: OwnPostgres):
   return writes
 }
 
-/** Audit rows, ledger rows and calls in the counters. */
+/** Audit rows, jobs that are remembered, and calls in the counters. */
 export async function recordCounts(database: Database) {
   const [row] = await database.query<{ audit: number; ledger: number; calls: number }>(
-    `SELECT (SELECT count(*)::int FROM sys_audit_log) AS audit, (SELECT count(*)::int FROM publish_ledger) AS ledger,
+    `SELECT (SELECT count(*)::int FROM sys_audit_log) AS audit, (SELECT count(*)::int FROM (
+           SELECT job_key FROM publish_ledger
+           UNION SELECT job_key FROM sys_audit_log WHERE engine IS NOT NULL AND job_key IS NOT NULL
+         ) AS known) AS ledger,
        (SELECT coalesce(sum(calls), 0)::int FROM sla_counter) AS calls`,
   )
   return row ?? assert.fail()

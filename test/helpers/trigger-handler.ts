@@ -33,6 +33,7 @@ export function correlate(given: { correlationKey?: string; messageId?: string }
 
 /** In memory. */
 class TestEngine {
+  readonly name = 'test-engine'
   readonly started: InstanceStart[] = []
   readonly correlated: MessageCorrelation[] = []
   isAway = false
@@ -84,7 +85,10 @@ export async function handlerBase(t: TestContext) {
   await directory.reload()
   const engine = new TestEngine()
   const id = randomUUID()
-  const handlerOn = (given: Pick<TestEngine, 'start' | 'correlate' | 'check'>, db: Database = database) =>
+  const handlerOn = (
+    given: Pick<TestEngine, 'name' | 'start' | 'correlate' | 'check'>,
+    db: Database = database,
+  ) =>
     createTriggerHandler({
       ...{ engine: given, directory, registry, connections, database: db },
       ...{ capture: createCapture(readConfig({})), fileLog: { write: () => undefined } },
@@ -110,7 +114,7 @@ export async function handlerBase(t: TestContext) {
         signal = new AbortController().signal,
         onHold,
       }: {
-        engine?: Pick<TestEngine, 'start' | 'correlate' | 'check'>
+        engine?: Pick<TestEngine, 'name' | 'start' | 'correlate' | 'check'>
         database?: Database
         signal?: AbortSignal
         onHold?: (error: RelayError) => () => void

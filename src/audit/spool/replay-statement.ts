@@ -1,5 +1,5 @@
 import { type CounterSample, sumSamples } from '../../sla/counters.js'
-import type { AuditRow, CallRecord } from '../call-record.js'
+import type { CallRecord } from '../call-record.js'
 import {
   COUNTERS_FROM,
   ledgerRowsOf,
@@ -13,9 +13,9 @@ const MINUTE_MS = 60_000
 const parts = statementParts({
   countersFrom: COUNTERS_FROM,
   auditColumn: ', at',
-  auditValues: ', unnest($39::timestamptz[])',
+  auditValues: ', unnest($40::timestamptz[])',
   counterColumn: ', at',
-  counterArray: ', $40::timestamptz[]',
+  counterArray: ', $41::timestamptz[]',
   minuteOf: 'at',
   where: '\n  WHERE EXISTS (SELECT FROM advanced)',
 })
@@ -26,7 +26,7 @@ const parts = statementParts({
  */
 export const REPLAY_STATEMENT = `
 WITH advanced AS (
-  UPDATE spool_position SET position = $43, at = now() WHERE spool = $41 AND position = $42 RETURNING 1
+  UPDATE spool_position SET position = $44, at = now() WHERE spool = $42 AND position = $43 RETURNING 1
 ), audit AS (${parts.audit}
 ), ledger AS (${parts.ledger}
 ), settled AS (${parts.settled}
@@ -50,14 +50,10 @@ export interface ReplayBatch extends RecordBatch {
 
 /** The values of `REPLAY_STATEMENT`, in the order of its parameters. */
 export function replayParameters(batch: ReplayBatch): unknown[] {
-  const audits: AuditRow[] = []
   const auditTimes: string[] = []
   const samples = new Map<number, CounterSample[]>()
   for (const { at, audit, sample } of batch.records) {
-    if (audit) {
-      audits.push(audit)
-      auditTimes.push(timeText(at))
-    }
+    if (audit) auditTimes.push(timeText(at))
     if (sample) {
       const minute = Math.floor(at / MINUTE_MS) * MINUTE_MS
       const ofMinute = samples.get(minute)
@@ -69,7 +65,7 @@ export function replayParameters(batch: ReplayBatch): unknown[] {
     sumSamples(ofMinute).map((row) => ({ ...row, minute })),
   )
   return [
-    ...sharedParameters(batch, audits, ledgerRowsOf(batch.records), counters),
+    ...sharedParameters(batch, ledgerRowsOf(batch.records), counters),
     auditTimes,
     counters.map(({ minute }) => timeText(minute)),
     batch.spool,

@@ -215,11 +215,13 @@ describe('a day without partition', () => {
   })
 })
 
-describe('the ledger row of a job', () => {
+describe('the ledger row of a job whose adapter is not audited', () => {
   it('keeps its receipt though a failure of another delivery is recorded later', async (t) => {
     const { recorder, database } = await recording(t)
-    await recorder.write(recordWith({ ledger: { jobKey: '7' } }))
-    await recorder.write(recordWith({ ledger: { jobKey: '7', receipt: null, fingerprint: '', attempts: 2 } }))
+    await recorder.write(recordWith({ audit: null, ledger: { jobKey: '7' } }))
+    await recorder.write(
+      recordWith({ audit: null, ledger: { jobKey: '7', receipt: null, fingerprint: '', attempts: 2 } }),
+    )
     const [row] = await database.query('SELECT receipt, fingerprint, attempts FROM publish_ledger')
     assert.deepEqual(row, { receipt: '{"offset":1}', fingerprint: 'f1', attempts: 2 })
   })
@@ -227,17 +229,23 @@ describe('the ledger row of a job', () => {
   for (const name of ['processInstanceKey', 'elementInstanceKey'] as const) {
     it(`is overwritten by the job of a re-created engine, which has another ${name}`, async (t) => {
       const { recorder, database } = await recording(t)
-      await recorder.write(recordWith({ ledger: { jobKey: '7' } }))
+      await recorder.write(recordWith({ audit: null, ledger: { jobKey: '7' } }))
       const fresh = { jobKey: '7', receipt: null, fingerprint: 'f2', [name]: '99' }
-      await recorder.write(recordWith({ ledger: fresh }))
+      await recorder.write(recordWith({ audit: null, ledger: fresh }))
       const [row] = await database.query('SELECT receipt, fingerprint FROM publish_ledger')
       assert.deepEqual(row, { receipt: null, fingerprint: 'f2' })
     })
   }
 
+  it('is none where the audit log has one', async (t) => {
+    const { recorder, database } = await recording(t)
+    await recorder.write(recordWith())
+    assert.deepEqual(await database.query('SELECT FROM publish_ledger'), [])
+  })
+
   it('is marked settled once the engine has taken the completion', async (t) => {
     const { recorder, database } = await recording(t)
-    await recorder.write(recordWith({ ledger: { jobKey: '7' } }))
+    await recorder.write(recordWith({ audit: null, ledger: { jobKey: '7' } }))
     await recorder.settled('7')
     assert.deepEqual(await database.query('SELECT job_keys FROM settled_mark'), [{ job_keys: ['7'] }])
   })
@@ -295,8 +303,8 @@ describe('a statement whose answer is lost', () => {
     await other.write(recordWith({ ledger: { jobKey: '7', receipt: null } }))
     counted.failStatements = 1
     await recorder.write(recordWith({ ledger: { jobKey: '7' } }))
-    const [row] = await database.query('SELECT receipt FROM publish_ledger')
-    assert.deepEqual(row, { receipt: '{"offset":1}' })
+    const rows = await database.query('SELECT receipt FROM sys_audit_log ORDER BY id')
+    assert.deepEqual(rows, [{ receipt: null }, { receipt: '{"offset":1}' }])
   })
 })
 

@@ -272,7 +272,7 @@ async function spooling(t: TestContext, given?: Database) {
     return {
       spool,
       recorder: createRecorder({ ...options, overflow: spool }),
-      ledger: spooledLedger(createLedger(between, 'engine-a', silentLog), spool, 'engine-a', silentLog),
+      ledger: spooledLedger(createLedger({ ...options, retentionDays: 30 }), spool, 'engine-a', silentLog),
     }
   }
   return { database, folder, gate, start }
