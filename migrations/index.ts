@@ -16,6 +16,7 @@ import { ReferToForwardAdapter1763700000024 } from './1763700000024-refer-to-for
 import { NoteDeadLetters1763700000025 } from './1763700000025-note-dead-letters.js'
 import { MarkManaged1763700000026 } from './1763700000026-mark-managed.js'
 import { RememberPublishesInAuditLog1763700000027 } from './1763700000027-remember-publishes-in-audit-log.js'
+import { IndexKindsOfAuditRows1763700000028 } from './1763700000028-index-kinds-of-audit-rows.js'
 
 /**
  * All migrations, oldest first. Only append: a released one is never edited. An index added to the audit log once that
@@ -41,4 +42,5 @@ export const MIGRATIONS = [
   NoteDeadLetters1763700000025,
   MarkManaged1763700000026,
   RememberPublishesInAuditLog1763700000027,
+  IndexKindsOfAuditRows1763700000028,
 ]

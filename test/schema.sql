@@ -315,6 +315,9 @@ CREATE TABLE sys_audit_log (
   actor text,
   request text,
   response text,
+  engine text,
+  fingerprint text,
+  is_indexed boolean NOT NULL DEFAULT true,
   CONSTRAINT sys_audit_log_pkey PRIMARY KEY (at, id)
 ) PARTITION BY RANGE (at);
 
@@ -393,8 +396,8 @@ CREATE INDEX sla_hour_starts_at ON public.sla_hour USING btree (starts_at);
 CREATE INDEX sla_hour_total_starts_at ON public.sla_hour_total USING btree (starts_at);
 CREATE INDEX sla_minute_starts_at ON public.sla_minute USING btree (starts_at);
 CREATE INDEX sla_minute_total_starts_at ON public.sla_minute_total USING btree (starts_at);
-CREATE INDEX sys_audit_log_facets ON ONLY public.sys_audit_log USING gin (sys_audit_log_facets(adapter_id, adapter_name, adapter_kind, source, operation, status, error_code, destination, process_id, element_id, actor)) WITH (gin_pending_list_limit='512');
 CREATE INDEX sys_audit_log_job_key ON ONLY public.sys_audit_log USING btree (job_key);
+CREATE INDEX sys_audit_log_kinds ON ONLY public.sys_audit_log USING gin (sys_audit_log_facets(adapter_id, adapter_name, adapter_kind, source, operation, status, error_code, destination, process_id, element_id, actor)) WITH (gin_pending_list_limit='512') WHERE is_indexed;
 CREATE INDEX sys_audit_log_process_instance ON ONLY public.sys_audit_log USING btree (process_instance_key);
 CREATE INDEX sys_audit_log_request_id ON ONLY public.sys_audit_log USING btree (request_id);
 CREATE INDEX trigger_adapter ON public.trigger USING btree (adapter_id);

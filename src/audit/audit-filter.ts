@@ -2,6 +2,7 @@ import { validate as isUuid } from 'uuid'
 import { RelayError } from '../core/errors.js'
 import { RESPONSE } from './audit-entry.js'
 import type { AuditRow, AuditStatus } from './call-record.js'
+import { FACETS, type Facet } from './facets.js'
 
 /** What a row must have; rows must pass all that is given. */
 export interface AuditFilter {
@@ -28,35 +29,19 @@ export interface AuditFilter {
   text?: string | undefined
 }
 
-/** The columns that `sys_audit_log_facets` indexes, in the order of its parameters. */
-const FACETS = [
-  'adapter_id',
-  'adapter_name',
-  'adapter_kind',
-  'source',
-  'operation',
-  'status',
-  'error_code',
-  'destination',
-  'process_id',
-  'element_id',
-  'actor',
-] as const
-
-type Facet = (typeof FACETS)[number]
-
 /** A filter as SQL over `sys_audit_log AS entry`, apart from its time range. */
 export interface Conditions {
   /** A condition each, for `AND`. */
   sql: string[]
+  /**
+   * Conditions on a row that the index of facets has: it passes the filter, as do others of its moment, which it stands for.
+   * Empty where that index is of no use: without such a value, and by a key, which leaves few rows.
+   */
+  indexed: string[]
   /** Of the parameters, the first of which is `$1`. */
   values: unknown[]
-  /** The same without what only helps an index. */
-  plain: string[]
   /** Whether it names a key that few rows have. */
   isByKey: boolean
-  /** Whether it names a value that any number of rows may have. */
-  isByFacet: boolean
   /** Whether rows must be read to decide. */
   isByText: boolean
 }
@@ -85,14 +70,16 @@ export function conditionsOf(filter: AuditFilter): Conditions {
     ['element_id', filter.elementId],
     ['actor', filter.actor],
   ]
-  const plain: string[] = []
+  const sql: string[] = []
   const hashes: string[] = []
   for (const [column, value] of facets) {
     if (value === undefined) continue
     const given = parameter(column === 'adapter_id' ? value.toLowerCase() : value)
-    plain.push(`entry.${column} = ${given}${column === 'adapter_id' ? '::text::uuid' : ''}`)
+    sql.push(`entry.${column} = ${given}${column === 'adapter_id' ? '::text::uuid' : ''}`)
     hashes.push(`hashtext('${column}:' || ${given})`)
   }
+
+  const ofFacets = [...sql]
 
   const keys: [column: string, value: string | undefined, type: string][] = [
     ['request_id', filter.requestId, 'text'],
@@ -100,22 +87,21 @@ export function conditionsOf(filter: AuditFilter): Conditions {
     ['job_key', filter.jobKey, 'bigint'],
   ]
   const given = keys.filter(([, value]) => value !== undefined)
-  for (const [column, value, type] of given) plain.push(`entry.${column} = ${parameter(value)}::${type}`)
+  for (const [column, value, type] of given) sql.push(`entry.${column} = ${parameter(value)}::${type}`)
 
   if (text !== undefined) {
     const pattern = parameter(`%${text.replaceAll(/[\\%_]/g, '\\$&')}%`)
-    plain.push(`(entry.request ILIKE ${pattern} OR ${RESPONSE} ILIKE ${pattern})`)
+    sql.push(`(entry.request ILIKE ${pattern} OR ${RESPONSE} ILIKE ${pattern})`)
   }
   const isByFacet = hashes.length > 0
   const isByKey = given.length > 0
   const facetsHold = `sys_audit_log_facets(${FACETS.map((column) => `entry.${column}`).join(', ')}) @> ARRAY[${hashes.join(', ')}]`
   return {
-    // By a key few rows are left; the index of facets could only mislead the planner.
-    sql: isByFacet && !isByKey ? [facetsHold, ...plain] : plain,
+    sql,
+    // Two values may share a number.
+    indexed: isByFacet && !isByKey ? ['entry.is_indexed', facetsHold, ...ofFacets] : [],
     values,
-    plain,
     isByKey,
-    isByFacet,
     isByText: text !== undefined,
   }
 }

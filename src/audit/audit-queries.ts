@@ -3,7 +3,7 @@ import { type Database, sqlState } from '../db/database.js'
 import type { AuditEntry } from './audit-entry.js'
 import { type AuditFilter, conditionsOf, where } from './audit-filter.js'
 import { placeOf, rangeOf } from './audit-range.js'
-import { searchAudit } from './audit-search.js'
+import { newestRows, searchAudit } from './audit-search.js'
 import { expectedRows } from './audit-statistics.js'
 
 export interface AuditPage {
@@ -66,18 +66,21 @@ export async function auditTotal(
   const conditions = conditionsOf(filter)
   if (conditions.isByText) return undefined
   const { bounds, values } = rangeOf(filter, conditions)
-  const count = async (limit: string): Promise<number> => {
-    const matching = `SELECT FROM sys_audit_log AS entry ${where([...bounds, ...conditions.sql])} ${limit}`
+  const count = async (limit?: number): Promise<number> => {
+    const matching =
+      limit === undefined
+        ? `SELECT FROM sys_audit_log AS entry ${where([...bounds, ...conditions.sql])}`
+        : newestRows(conditions, bounds, limit)
     const [row] = await inTime(
       database.query(`SELECT count(*) AS rows FROM (${matching}) AS matching`, values),
     )
     return Number(row?.rows)
   }
-  if (conditions.isByKey) return { rows: await count(''), isExact: true }
+  if (conditions.isByKey) return { rows: await count(), isExact: true }
 
-  const { total } = await expectedRows(database, [...bounds, ...conditions.plain], values)
+  const { total } = await expectedRows(database, [...bounds, ...conditions.sql], values)
   if (total > COUNTED_ROWS) return { rows: total, isExact: false }
-  const counted = await count(`LIMIT ${COUNTED_ROWS + 1}`)
+  const counted = await count(COUNTED_ROWS + 1)
   return { rows: counted, isExact: counted <= COUNTED_ROWS }
 }
 

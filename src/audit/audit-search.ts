@@ -11,8 +11,6 @@ import { boundsOf, newestOf, rowsOf, stretchesOf } from './audit-stretch.js'
 const HEAD_ROWS = 1000
 const HEAD_DAYS = 2
 const NEWEST_FIRST = 'ORDER BY entry.at DESC, entry.id DESC'
-/** The same as no index has it: the planner might think that the newest rows lead faster to the few there are. */
-const UNINDEXED_ORDER = "ORDER BY entry.at + interval '0' DESC, entry.id DESC"
 
 type Queries = Pick<Database, 'query'>
 
@@ -26,9 +24,9 @@ export async function searchAudit(
   range: Range,
   limit: number,
 ): Promise<AuditEntry[]> {
-  if (conditions.isByKey) return await searchByIndex(database, conditions, range, limit)
+  if (conditions.isByKey) return await searchAtOnce(database, conditions, range, limit)
   const days = daysWithin(await auditDays(database), range)
-  if (!conditions.isByFacet || conditions.isByText) {
+  if (conditions.indexed.length === 0 || conditions.isByText) {
     return await searchByDay(database, conditions, range, days, limit)
   }
   const head = await searchHead(database, conditions, range, days, limit)
@@ -37,7 +35,7 @@ export async function searchAudit(
 
 async function searchHead(
   database: Queries,
-  { plain }: Conditions,
+  { sql }: Conditions,
   { bounds, values }: Range,
   days: readonly AuditDay[],
   limit: number,
@@ -49,7 +47,7 @@ async function searchHead(
     database,
     `SELECT * FROM (
        SELECT * FROM sys_audit_log AS entry ${newest} ${NEWEST_FIRST} LIMIT ${Math.max(HEAD_ROWS, 2 * limit)}
-     ) AS entry ${where(plain)} ${NEWEST_FIRST} LIMIT ${limit}`,
+     ) AS entry ${where(sql)} ${NEWEST_FIRST} LIMIT ${limit}`,
     values,
   )
 }
@@ -67,14 +65,14 @@ async function searchByStretch(
   days: readonly AuditDay[],
   limit: number,
 ): Promise<AuditEntry[]> {
-  const { ofDays } = await expectedRows(database, [...range.bounds, ...conditions.plain], range.values)
+  const { ofDays } = await expectedRows(database, [...range.bounds, ...conditions.sql], range.values)
   let left = stretchesOf(days, range, ofDays)
   const found: AuditEntry[] = []
   let wanted = 2 * limit
   while (left.length > 0 && found.length < limit) {
     const { taken, older } = await newestOf(database, left, wanted)
     const within = { ...range, bounds: [...boundsOf(taken), ...range.bounds] }
-    const entries = await searchByIndex(database, conditions, within, limit - found.length)
+    const entries = await searchAtOnce(database, conditions, within, limit - found.length)
     found.push(...entries)
     const promised = (rowsOf(taken) + 1) / (entries.length + 1)
     wanted = Math.min(2 * (limit - found.length) * promised, MOST_GROWTH * wanted, INDEXED_ROWS)
@@ -106,13 +104,18 @@ async function searchByDay(
 /** Each day as a query of its own, of which none is begun once the page is full. */
 async function searchInOrder(
   database: Queries,
-  { sql }: Conditions,
+  { sql, indexed }: Conditions,
   { bounds, values }: Range,
   days: readonly AuditDay[],
   limit: number,
 ): Promise<AuditEntry[]> {
   const queries = days.map(({ from, to }) => {
-    const rows = where([...between(from, to), ...bounds, ...sql])
+    const within = [...between(from, to), ...bounds]
+    const moments =
+      indexed.length > 0
+        ? [`entry.at IN (SELECT entry.at FROM sys_audit_log AS entry ${where([...within, ...indexed])})`]
+        : []
+    const rows = where([...within, ...sql, ...moments])
     return `(SELECT * FROM sys_audit_log AS entry ${rows} ${NEWEST_FIRST} LIMIT ${limit})`
   })
   return await entriesOf(
@@ -123,17 +126,28 @@ async function searchInOrder(
 }
 
 /** As one query: to plan one for each day takes longer than to read the few rows there are. */
-async function searchByIndex(
+async function searchAtOnce(
   database: Queries,
-  { sql }: Conditions,
+  conditions: Conditions,
   { bounds, values }: Range,
   limit: number,
 ): Promise<AuditEntry[]> {
-  return await entriesOf(
-    database,
-    `SELECT * FROM sys_audit_log AS entry ${where([...bounds, ...sql])} ${UNINDEXED_ORDER} LIMIT ${limit}`,
-    values,
-  )
+  return await entriesOf(database, newestRows(conditions, bounds, limit), values)
+}
+
+/** SQL for the newest rows that pass, `*` of them, in any order. */
+export function newestRows({ sql, indexed }: Conditions, bounds: readonly string[], limit: number): string {
+  // As no index has it: the planner might think that the newest rows lead faster to the few there are.
+  const newest = "ORDER BY entry.at + interval '0' DESC"
+  const passing = `${where([...bounds, ...sql])} ${newest}, entry.id DESC LIMIT ${limit}`
+  if (indexed.length === 0) return `SELECT * FROM sys_audit_log AS entry ${passing}`
+  // Each row of the index passes itself: there are no newer rows than in the moments of as many of them.
+  return `
+    SELECT entry.* FROM (
+      SELECT DISTINCT at FROM (
+        SELECT entry.at FROM sys_audit_log AS entry ${where([...bounds, ...indexed])} ${newest} LIMIT ${limit}
+      ) AS indexed
+    ) AS moment JOIN sys_audit_log AS entry ON entry.at = moment.at ${passing}`
 }
 
 const EntryParser = Compile(AuditEntrySchema)

@@ -7,6 +7,7 @@ import {
   type LedgerRecord,
   type Recorded,
 } from './call-record.js'
+import { firstsOfKind } from './facets.js'
 
 /** What a form of the record statement adds to it; parameters behind those of its parts are its own. */
 export interface StatementForm {
@@ -29,19 +30,19 @@ export function statementParts(form: StatementForm) {
   INSERT INTO sys_audit_log (
     worker, request_id, source, operation, adapter_id, adapter_name, adapter_kind, destination, receipt, status,
     error_code, error_text, duration_ms, attempt, process_instance_key, process_id, process_version, element_id,
-    job_key, request, response, engine, fingerprint${form.auditColumn})
+    job_key, request, response, engine, fingerprint, is_indexed${form.auditColumn})
   SELECT $1,
     unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::uuid[]), unnest($6::text[]),
     unnest($7::text[]), unnest($8::text[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]),
     unnest($12::text[]), unnest($13::real[]), unnest($14::int[]), unnest($15::bigint[]), unnest($16::text[]),
     unnest($17::int[]), unnest($18::text[]), unnest($19::bigint[]), unnest($20::text[]), unnest($21::text[]),
-    $22, unnest($23::text[])${form.auditValues}${form.where}`,
+    $22, unnest($23::text[]), unnest($24::boolean[])${form.auditValues}${form.where}`,
     ledger: `
   INSERT INTO publish_ledger AS known
     (engine, job_key, process_instance_key, element_instance_key, fingerprint, attempts, receipt)
   SELECT $22,
-    unnest($24::bigint[]), unnest($25::bigint[]), unnest($26::bigint[]), unnest($27::text[]), unnest($28::int[]),
-    unnest($29::text[])${form.where}
+    unnest($25::bigint[]), unnest($26::bigint[]), unnest($27::bigint[]), unnest($28::text[]), unnest($29::int[]),
+    unnest($30::text[])${form.where}
   ON CONFLICT (engine, job_key) DO UPDATE SET
     process_instance_key = excluded.process_instance_key,
     element_instance_key = excluded.element_instance_key,
@@ -55,7 +56,7 @@ export function statementParts(form: StatementForm) {
               AND known.element_instance_key = excluded.element_instance_key) AS k(keep)),
     at = now()`,
     settled: `
-  INSERT INTO settled_mark (engine, job_keys) SELECT $22, $30::bigint[] WHERE $30::bigint[] <> '{}'`,
+  INSERT INTO settled_mark (engine, job_keys) SELECT $22, $31::bigint[] WHERE $31::bigint[] <> '{}'`,
     counters: countersPart(form),
   }
 }
@@ -93,7 +94,7 @@ export const NOW: Omit<StatementForm, 'countersFrom'> = {
 }
 
 /** Behind those of audit, ledger and settled. */
-export const COUNTERS_FROM = 31
+export const COUNTERS_FROM = 32
 
 const now = statementParts({ ...NOW, countersFrom: COUNTERS_FROM })
 
@@ -118,6 +119,8 @@ export interface RecordBatch {
   settledKeys: string[]
   engineName: string
   worker: string
+  /** Whether the audit rows get the same `at`. */
+  isOneMoment: boolean
 }
 
 /** The values of `RECORD_STATEMENT`, in the order of its parameters. */
@@ -163,9 +166,9 @@ export function sharedParameters(
   ]
 }
 
-/** The first 23 parameters. */
+/** The first 24 parameters. */
 export function auditParameters(
-  { worker, engineName }: Pick<RecordBatch, 'worker' | 'engineName'>,
+  { worker, engineName, isOneMoment }: Pick<RecordBatch, 'worker' | 'engineName' | 'isOneMoment'>,
   records: readonly Recorded[],
 ): unknown[] {
   const audits: AuditRow[] = []
@@ -204,6 +207,7 @@ export function auditParameters(
     auditText((row) => (row.response === row.receipt ? null : row.response)),
     engineName,
     textArray(fingerprints),
+    plainArray(isOneMoment ? firstsOfKind(audits) : audits.map(() => true)),
   ]
 }
 

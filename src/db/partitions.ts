@@ -80,7 +80,7 @@ async function createPartition(database: Database, name: string, from: Date, to:
   await database.query(
     `DO $$ BEGIN
        PERFORM pg_advisory_xact_lock(${PARTITION_LOCK});
-       CREATE TABLE IF NOT EXISTS ${name} (LIKE sys_audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS EXCLUDING IDENTITY);
+       CREATE TABLE IF NOT EXISTS ${name} (LIKE sys_audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STATISTICS);
        IF NOT (SELECT relispartition FROM pg_class WHERE oid = '${name}'::regclass) THEN
          ALTER TABLE sys_audit_log ATTACH PARTITION ${name}
            FOR VALUES FROM ('${from.toISOString()}') TO ('${to.toISOString()}');

@@ -48,10 +48,10 @@ export function textArray(values: readonly (string | null)[]): Buffer {
 }
 
 /**
- * A parameter of an array type whose values need no quotes, in text format: numbers, keys as decimal text, UUIDs. The
+ * A parameter of an array type whose values need no quotes, in text format: numbers, booleans, keys as decimal text, UUIDs. The
  * driver's own way looks through each value for what to quote.
  */
-export function plainArray(values: readonly (string | number | null)[]): string {
+export function plainArray(values: readonly (string | number | boolean | null)[]): string {
   return `{${values.map((value) => value ?? 'NULL').join(',')}}`
 }
 

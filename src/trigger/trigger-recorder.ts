@@ -44,7 +44,7 @@ export type Also = (session: Session) => Promise<void>
 const MAX_BATCH = 512
 const LANES = { lanes: 2, divideFrom: 96 }
 
-const COUNTERS_FROM = 24
+const COUNTERS_FROM = 25
 const parts = statementParts({ ...NOW, countersFrom: COUNTERS_FROM })
 
 /** Like the record statement of jobs, with what triggers have instead of the ledger of jobs. */
@@ -53,12 +53,12 @@ WITH counters AS (${parts.counters}
 ), audit AS (${parts.audit}
 ), handled AS (
   INSERT INTO trigger_ledger (trigger_id, message_id, message_at, topic, partition)
-  SELECT unnest($33::text[])::uuid, unnest($34::text[]), unnest($35::text[])::timestamptz, unnest($36::text[]),
-    unnest($37::int[])
+  SELECT unnest($34::text[])::uuid, unnest($35::text[]), unnest($36::text[])::timestamptz, unnest($37::text[]),
+    unnest($38::int[])
   ON CONFLICT (trigger_id, message_id) DO UPDATE SET
     (message_at, topic, partition, is_open, at) =
     (excluded.message_at, excluded.topic, excluded.partition, false, now())
-), letters AS (${insertDeadLetters('$38')}
+), letters AS (${insertDeadLetters('$39')}
 )
 SELECT`
 
@@ -144,7 +144,7 @@ function parametersOf(
   // Sorted, so that writers of several workers cannot deadlock.
   const entries = [...handled].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([, entry]) => entry)
   return [
-    ...auditParameters(from, records),
+    ...auditParameters({ ...from, isOneMoment: true }, records),
     ...counterParameters(sumSamples(samples)),
     textArray(entries.map(({ triggerId }) => triggerId)),
     textArray(entries.map(({ messageId }) => messageId)),

@@ -13,41 +13,47 @@ test('A task', async (t) => {
   const { bootstrapServers } = testServers().kafka
   await relay.startWorker()
 
-  await t.test('may forget its message: the result has no offset, and nothing keeps it from being sent again', async () => {
-    const topic = await kafka.createTopic(bootstrapServers)
-    const { id: adapterId } = await relay.adapter({ kind: 'kafka' })
-    const processId = await relay.deploy('kafka', {
-      inputs: { adapterId, topic, message: 'm', deliverySemantic: 'none' },
-      headers: { resultVariable: 'receipt' },
-    })
+  await t.test(
+    'may forget its message: the result has no offset, and nothing keeps it from being sent again',
+    async () => {
+      const topic = await kafka.createTopic(bootstrapServers)
+      const { id: adapterId } = await relay.adapter({ kind: 'kafka' })
+      const processId = await relay.deploy('kafka', {
+        inputs: { adapterId, topic, message: 'm', deliverySemantic: 'none' },
+        headers: { resultVariable: 'receipt' },
+      })
 
-    const receipt = Object((await relay.processes.run(processId)).receipt)
+      const receipt = Object((await relay.processes.run(processId)).receipt)
 
-    assert.deepEqual([receipt.topic, receipt.partition, receipt.offset], [topic, 0, null])
-    const [record] = await kafka.readTopic(bootstrapServers, topic, 1)
-    const key = String(record?.headers?.['x-process-instance-key'])
-    const [row] = await relay.audit(key)
-    assert.equal(row?.status, 'published')
-    const known = await relay.database.query(
-      'SELECT fingerprint FROM sys_audit_log WHERE process_instance_key = $1',
-      [key],
-    )
-    assert.deepEqual(known, [{ fingerprint: null }])
-  })
-
-  await t.test('whose adapter is not audited is remembered by the ledger, as settled in the end', async () => {
-    const topic = await kafka.createTopic(bootstrapServers)
-    const { id: adapterId } = await relay.adapter({ kind: 'kafka', auditRequests: false })
-    const processId = await relay.deploy('kafka', { inputs: { adapterId, topic, message: 'm' } })
-    await relay.processes.run(processId)
-    await waitFor('a settled row', async () => {
-      const rows = await relay.database.query(
-        `SELECT FROM publish_ledger AS ledger JOIN settled_mark AS mark ON ledger.job_key = ANY(mark.job_keys)
-         WHERE mark.engine = ledger.engine`,
+      assert.deepEqual([receipt.topic, receipt.partition, receipt.offset], [topic, 0, null])
+      const [record] = await kafka.readTopic(bootstrapServers, topic, 1)
+      const key = String(record?.headers?.['x-process-instance-key'])
+      const [row] = await relay.audit(key)
+      assert.equal(row?.status, 'published')
+      const known = await relay.database.query(
+        'SELECT fingerprint FROM sys_audit_log WHERE process_instance_key = $1',
+        [key],
       )
-      return rows.length === 1
-    })
-  })
+      assert.deepEqual(known, [{ fingerprint: null }])
+    },
+  )
+
+  await t.test(
+    'whose adapter is not audited is remembered by the ledger, as settled in the end',
+    async () => {
+      const topic = await kafka.createTopic(bootstrapServers)
+      const { id: adapterId } = await relay.adapter({ kind: 'kafka', auditRequests: false })
+      const processId = await relay.deploy('kafka', { inputs: { adapterId, topic, message: 'm' } })
+      await relay.processes.run(processId)
+      await waitFor('a settled row', async () => {
+        const rows = await relay.database.query(
+          `SELECT FROM publish_ledger AS ledger JOIN settled_mark AS mark ON ledger.job_key = ANY(mark.job_keys)
+         WHERE mark.engine = ledger.engine`,
+        )
+        return rows.length === 1
+      })
+    },
+  )
 
   await t.test('of an adapter with a rate limit waits for its turn, and no message is dropped', async () => {
     const topic = await kafka.createTopic(bootstrapServers)

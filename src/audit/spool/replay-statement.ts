@@ -13,9 +13,9 @@ const MINUTE_MS = 60_000
 const parts = statementParts({
   countersFrom: COUNTERS_FROM,
   auditColumn: ', at',
-  auditValues: ', unnest($40::timestamptz[])',
+  auditValues: ', unnest($41::timestamptz[])',
   counterColumn: ', at',
-  counterArray: ', $41::timestamptz[]',
+  counterArray: ', $42::timestamptz[]',
   minuteOf: 'at',
   where: '\n  WHERE EXISTS (SELECT FROM advanced)',
 })
@@ -26,7 +26,7 @@ const parts = statementParts({
  */
 export const REPLAY_STATEMENT = `
 WITH advanced AS (
-  UPDATE spool_position SET position = $44, at = now() WHERE spool = $42 AND position = $43 RETURNING 1
+  UPDATE spool_position SET position = $45, at = now() WHERE spool = $43 AND position = $44 RETURNING 1
 ), audit AS (${parts.audit}
 ), ledger AS (${parts.ledger}
 ), settled AS (${parts.settled}
@@ -40,7 +40,7 @@ export interface EarlierRecord extends CallRecord {
   at: number
 }
 
-export interface ReplayBatch extends RecordBatch {
+export interface ReplayBatch extends Omit<RecordBatch, 'isOneMoment'> {
   records: EarlierRecord[]
   spool: string
   /** The part of the spool that these records are. */
@@ -65,7 +65,7 @@ export function replayParameters(batch: ReplayBatch): unknown[] {
     sumSamples(ofMinute).map((row) => ({ ...row, minute })),
   )
   return [
-    ...sharedParameters(batch, ledgerRowsOf(batch.records), counters),
+    ...sharedParameters({ ...batch, isOneMoment: false }, ledgerRowsOf(batch.records), counters),
     auditTimes,
     counters.map(({ minute }) => timeText(minute)),
     batch.spool,
