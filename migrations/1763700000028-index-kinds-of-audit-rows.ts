@@ -16,6 +16,8 @@ export class IndexKindsOfAuditRows1763700000028 implements MigrationInterface {
        WITH (gin_pending_list_limit = 512) WHERE is_indexed`,
     )
     await runner.query('DROP INDEX sys_audit_log_facets')
+    // Taken one by one, the numbers of rows cost as much as an index. Who takes 64 leaves gaps; `at` comes first in each order.
+    await runner.query('ALTER TABLE sys_audit_log ALTER COLUMN id SET CACHE 64')
     // How many rows have a value, Postgres does not learn from an index that has a part of them. Days to come copy it.
     await runner.query(`CREATE STATISTICS sys_audit_log_facets_known ON (${FACETS}) FROM sys_audit_log`)
     await runner.query(`
@@ -39,6 +41,7 @@ export class IndexKindsOfAuditRows1763700000028 implements MigrationInterface {
         END LOOP;
       END $$`)
     await runner.query('DROP INDEX sys_audit_log_kinds')
+    await runner.query('ALTER TABLE sys_audit_log ALTER COLUMN id SET CACHE 1')
     await runner.query('ALTER TABLE sys_audit_log DROP COLUMN is_indexed')
   }
 }

@@ -25,6 +25,7 @@ export const AuditEntrySchema = Type.Object({
   processVersion: Type.Union([Type.Integer(), Type.Null()]),
   elementId: text,
   jobKey: text,
+  engine: text,
   worker: text,
   actor: text,
   request: text,
@@ -56,6 +57,7 @@ export const AUDIT_COLUMNS = [
   'processVersion',
   'elementId',
   'jobKey',
+  'engine',
   'worker',
   'actor',
   'request',
@@ -74,4 +76,4 @@ export const ENTRY_COLUMNS = `
   entry.duration_ms::double precision AS "durationMs", entry.attempt,
   entry.process_instance_key::text AS "processInstanceKey", entry.process_id AS "processId",
   entry.process_version AS "processVersion", entry.element_id AS "elementId", entry.job_key::text AS "jobKey",
-  entry.worker, entry.actor, entry.request, ${RESPONSE} AS response`
+  entry.engine, entry.worker, entry.actor, entry.request, ${RESPONSE} AS response`

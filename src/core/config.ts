@@ -206,7 +206,7 @@ const settings = (take: <T>(entry: Entry<T>) => T) => ({
     env: 'BPMN_RELAY_LEDGER_RETENTION_DAYS',
     read: integer(1, 3650),
     default: 30,
-    text: 'Days a publish is remembered whose job was never settled. Within them a redelivery is not sent again.',
+    text: 'Days a publish is remembered whose job was never settled. Within them a redelivery is not sent again. Those of audited adapters are remembered by the audit log, and no longer than that is kept.',
   }),
   triggerLedgerRetentionDays: take({
     env: 'BPMN_RELAY_TRIGGER_LEDGER_RETENTION_DAYS',

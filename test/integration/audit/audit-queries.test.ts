@@ -3,10 +3,13 @@ import { describe, it, type TestContext } from 'node:test'
 import { exportedAudit } from '../../../src/audit/audit-export.js'
 import type { AuditFilter } from '../../../src/audit/audit-filter.js'
 import { auditPage, auditPages, auditTotal } from '../../../src/audit/audit-queries.js'
+import type { AuditRow } from '../../../src/audit/call-record.js'
+import { createRecorder } from '../../../src/audit/recorder.js'
 import { silentLog } from '../../../src/core/log.js'
 import { type Database, openDatabase } from '../../../src/db/database.js'
 import { ensureAuditPartitions } from '../../../src/db/partitions.js'
 import { type AuditColumns, insertAuditRows } from '../../helpers/audit-rows.js'
+import { recordWith } from '../../helpers/call-record.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
 import { rowsRead } from '../../helpers/rows-read.js'
 
@@ -162,6 +165,73 @@ describe('a page by a value', () => {
       paged,
       expected.map(({ id }) => id),
     )
+  })
+})
+
+describe('rows that were written together', () => {
+  // Two of each three go to `orders`; what is newer than them hides them from the first look at the newest rows.
+  async function together(t: TestContext, newer = 1500) {
+    const database = await logOf(t, [])
+    const recorder = createRecorder({ database, engineName: 'e', worker: 'w', log: silentLog })
+    const audits = Array.from(
+      { length: 90 },
+      (_, n): Partial<AuditRow> => ({
+        requestId: `together-${n}`,
+        destination: n % 3 === 0 ? 'news' : 'orders',
+        status: n % 2 === 0 ? 'failed' : 'published',
+      }),
+    )
+    await Promise.all(audits.map((audit) => recorder.write(recordWith({ audit }))))
+    const from = new Date(Date.now() + 1000)
+    await insertCalls(database, { topic: `'later'`, from, ms: 1, rows: newer })
+    return { database, audits }
+  }
+  const filters: Partial<AuditRow>[] = [
+    { destination: 'news' },
+    { destination: 'orders' },
+    { destination: 'orders', status: 'failed' },
+  ]
+
+  it('have one entry of each kind in the index', async (t) => {
+    const { database } = await together(t, 0)
+    const [row] = await database.query(
+      'SELECT count(DISTINCT at)::int AS moments, count(*) FILTER (WHERE is_indexed)::int AS indexed FROM sys_audit_log',
+    )
+    assert.deepEqual(row, { moments: 1, indexed: 4 })
+  })
+
+  for (const { destination, status } of filters) {
+    const filter = { topic: destination ?? undefined, status }
+    const passing = (audits: readonly Partial<AuditRow>[]) =>
+      audits.filter(
+        (audit) => audit.destination === destination && (status === undefined || audit.status === status),
+      )
+
+    it(`are all found by ${JSON.stringify(filter)}, page after page`, async (t) => {
+      const { database, audits } = await together(t)
+      const found: string[] = []
+      for await (const page of auditPages(database, filter, 7))
+        found.push(...page.map(({ requestId }) => requestId))
+      assert.deepEqual(
+        found.sort(),
+        passing(audits)
+          .map(({ requestId }) => requestId ?? '')
+          .sort(),
+      )
+    })
+
+    it(`are all counted by ${JSON.stringify(filter)}`, async (t) => {
+      const { database, audits } = await together(t)
+      const total = await auditTotal(database, filter)
+      assert.deepEqual(total, { rows: passing(audits).length, isExact: true })
+    })
+  }
+
+  it('are all found by a value and a text', async (t) => {
+    const { database, audits } = await together(t)
+    const filter = { topic: 'news', text: 'order-events', since: new Date(0) }
+    const { entries } = await auditPage(database, filter, { limit: 100 })
+    assert.equal(entries.length, audits.filter(({ destination }) => destination === 'news').length)
   })
 })
 

@@ -12,7 +12,15 @@ function call(key: string, more: Partial<AuditEntry> = {}): AuditEntry {
     ...{ operation: 'publish', adapterId: 'id', adapterName: 'orders', adapterKind: 'kafka' },
     ...{ destination: 'orders', receipt: null, status: 'published', errorCode: null, errorText: null },
     ...{ durationMs: 1, attempt: 1, processInstanceKey: key, processId: 'p', processVersion: 1 },
-    ...{ elementId: 'task', jobKey: key, worker: 'w', actor: null, request: null, response: null },
+    ...{
+      elementId: 'task',
+      jobKey: key,
+      engine: 'e',
+      worker: 'w',
+      actor: null,
+      request: null,
+      response: null,
+    },
     ...more,
   }
 }
