@@ -3,6 +3,9 @@ import { storable } from './storable.js'
 /** Type number of `text` in Postgres. */
 const TEXT_OID = 25
 const HEADER_BYTES = 20
+const LENGTH_BYTES = 4
+/** Of one character in UTF-8. */
+const MAX_CHARACTER_BYTES = 4
 const NO_VALUES = header(0, false)
 
 const NUL = '\0'
@@ -14,37 +17,41 @@ const NUL = '\0'
  */
 export function textArray(values: readonly (string | null)[]): Buffer {
   if (values.length === 0) return NO_VALUES
-  // A column often says the same in all rows of a moment: what follows its like is a copy of it.
-  let before: string | null | undefined
-  let elementBytes = 0
-  let bytes = HEADER_BYTES
+  // Most columns are ASCII, whose bytes need no counting.
+  return (
+    encoded(values, true) ?? encoded(values, false) ?? textArray(values.map((text) => text && storable(text)))
+  )
+}
+
+/** Undefined where a text has a NUL, or where one is not ASCII although all were to be. */
+function encoded(values: readonly (string | null)[], isAscii: boolean): Buffer | undefined {
+  let bytes = HEADER_BYTES + values.length * LENGTH_BYTES
   let hasNull = false
   for (const value of values) {
-    if (value === null) {
-      hasNull = true
-      elementBytes = 4
-    } else if (value !== before) {
-      if (value.includes(NUL)) return textArray(values.map((text) => text && storable(text)))
-      elementBytes = 4 + Buffer.byteLength(value)
-    }
-    bytes += elementBytes
-    before = value
+    if (value === null) hasNull = true
+    else bytes += isAscii ? value.length : Buffer.byteLength(value)
   }
-  const array = header(values.length, hasNull, bytes)
-  before = undefined
+  // With room for one more character, a text that is not ASCII has more bytes than it should, even where it is cut off.
+  const array = header(values.length, hasNull, bytes + MAX_CHARACTER_BYTES)
   let at = HEADER_BYTES
-  for (const value of values) {
-    if (value === before) {
-      array.copyWithin(at, at - elementBytes, at)
-    } else {
-      const length = value === null ? -1 : array.write(value, at + 4)
-      array.writeInt32BE(length, at)
-      elementBytes = 4 + Math.max(0, length)
+  for (let index = 0, next = 0; index < values.length; index = next) {
+    const value = values[index] ?? null
+    let length = -1
+    if (value !== null) {
+      if (value.includes(NUL)) return undefined
+      length = array.write(value, at + LENGTH_BYTES)
+      if (isAscii && length !== value.length) return undefined
     }
-    at += elementBytes
-    before = value
+    array.writeInt32BE(length, at)
+    const end = at + LENGTH_BYTES + Math.max(0, length)
+    // A column often says the same in all rows of a moment: what follows its like is a copy of it.
+    next = index + 1
+    while (next < values.length && values[next] === value) next += 1
+    const copiesEnd = end + (end - at) * (next - index - 1)
+    if (copiesEnd > end) array.fill(array.subarray(at, end), end, copiesEnd)
+    at = copiesEnd
   }
-  return array
+  return array.subarray(0, bytes)
 }
 
 /**

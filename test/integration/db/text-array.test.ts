@@ -37,6 +37,30 @@ test('texts that follow their like are there as often as they were given', async
   )
 })
 
+test('texts with more bytes than characters keep their last characters, whatever stands beside them', async (t) => {
+  const database = await emptyDatabase(t)
+  const columns = [['éé🚀'], ['é', 'plain'], ['plain', 'plain', 'ü🚀ü'], ['余', '余', null, 'plain', '']]
+
+  for (const texts of columns) {
+    const rows = await database.query('SELECT * FROM unnest($1::text[]) AS given(text)', [textArray(texts)])
+
+    assert.deepEqual(
+      rows,
+      texts.map((text) => ({ text })),
+    )
+  }
+})
+
+test('half a surrogate pair, which is no character, becomes the replacement character', async (t) => {
+  const database = await emptyDatabase(t)
+
+  const rows = await database.query('SELECT * FROM unnest($1::text[]) AS given(text)', [
+    textArray(['a\ud83d', '\ude80b', '余\0\ud83d']),
+  ])
+
+  assert.deepEqual(rows, [{ text: 'a\ufffd' }, { text: '\ufffdb' }, { text: '余\ufffd\ufffd' }])
+})
+
 test('a NUL, which Postgres stores in no text, becomes the replacement character', async (t) => {
   const database = await emptyDatabase(t)
 
