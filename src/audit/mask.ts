@@ -97,9 +97,16 @@ function hintOf(words: readonly string[], places: readonly Steps[]): (json: stri
   if (hints.length === 0) return () => false
   // Looked for backwards from each colon: there are few of them, and each other place could begin a name. In JSON that is a
   // text within JSON, quotes and blanks have backslashes.
-  const hint = new RegExp(`:(?<=(?:${hints.join('|')})(?:["'\\s\\\\]|\\\\[nrt])*:)`, 'i')
-  // A name may be written with escapes.
-  return (json) => hint.test(json) || json.includes('\\u')
+  const hint = new RegExp(`(?<=(?:${hints.join('|')})(?:["'\\s\\\\]|\\\\[nrt])*)`, 'iy')
+  return (json) => {
+    // `indexOf` finds the colons of long texts several times sooner than a pattern does.
+    for (let colon = json.indexOf(':'); colon !== -1; colon = json.indexOf(':', colon + 1)) {
+      hint.lastIndex = colon
+      if (hint.test(json)) return true
+    }
+    // A name may be written with escapes.
+    return json.includes('\\u')
+  }
 }
 
 function escaped(text: string): string {
