@@ -43,6 +43,7 @@ export interface LedgerRecord {
   receipt: string | null
 }
 
+/** What a job or a message leaves behind, apart from counters; the latter has a ledger of its own. */
 export interface Recorded {
   audit: AuditRow | null
   ledger?: LedgerRecord | null

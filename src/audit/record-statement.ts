@@ -134,8 +134,8 @@ export function recordParameters(batch: RecordBatch): unknown[] {
 }
 
 /**
- * Of what no audit row remembers, sorted by job key. Of a job that is recorded twice in one batch the later record counts: a statement can touch a row
- * only once.
+ * Of what no audit row remembers, sorted by job key. Of a job that is recorded twice in one batch the later record
+ * counts: a statement can touch a row only once.
  */
 export function ledgerRowsOf(records: readonly CallRecord[]): LedgerRecord[] {
   const rows = new Map<string, LedgerRecord>()

@@ -58,11 +58,18 @@ function sourceOf(error: unknown): unknown {
 
 const CONNECT_TIMEOUT_MS = 3000
 const CLOSE_LIMIT_MS = 2000
+/** A connection keeps what it has prepared, and statements that name days of the audit log are new ones each day. */
+const MAX_LIFETIME_SECONDS = 24 * 60 * 60
 
 /** Opens a pool; the first statement connects. */
 export async function openDatabase(options: DatabaseOptions, log: Log): Promise<Database> {
   const { url, poolSize, timeoutMs } = options
-  const pool = new pg.Pool({ ...connectionOptions(timeoutMs), connectionString: url, max: poolSize })
+  const pool = new pg.Pool({
+    ...connectionOptions(timeoutMs),
+    connectionString: url,
+    max: poolSize,
+    maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
+  })
   pool.on('error', (error) => {
     // Connections that are being closed may still be told that the server goes down.
     if (!pool.ending) log.warn('an idle Postgres connection was lost', { reason: error.message })

@@ -13,6 +13,7 @@ import { recordWith } from '../../helpers/call-record.js'
 import { jobWith } from '../../helpers/job.js'
 import { migratedDatabase } from '../../helpers/migrated-database.js'
 
+const DAY_MS = 24 * 3_600_000
 const NEW_JOB = { attempts: 0, result: null, fingerprint: '' }
 
 /** Who remembers the publish, and what else than the key tells the jobs of two engines apart there. */
@@ -112,6 +113,21 @@ describe('a look-up', () => {
     await ledger.find(job)
     for (const { name } of await auditDays(database)) await database.query(`DROP TABLE ${name}`)
     assert.deepEqual(await ledger.find(job), NEW_JOB)
+  })
+
+  it('finds jobs around midnight, when the days that count change', async (t) => {
+    const { database, job, ledgerOn } = await published(t)
+    const midnight = new Date().setUTCHours(0, 0, 0, 0)
+    await ensureAuditDaysOf(
+      database,
+      [-2, -1].map((days) => midnight + days * DAY_MS),
+    )
+    for (const offset of [0.4, 1.6, 23.4, 24.6]) {
+      t.mock.timers.enable({ apis: ['Date'], now: midnight + offset * (DAY_MS / 24) })
+      const ledger = ledgerOn(database)
+      assert.deepEqual([offset, (await ledger.find(job)).attempts], [offset, 1])
+      t.mock.timers.reset()
+    }
   })
 
   it('knows the first record of an audit log that had no day before', async (t) => {
@@ -239,7 +255,7 @@ async function published(
   const ledgerOn = (on: Pick<Database, 'query'>, changes: { engineName?: string } = {}) =>
     createLedger({ database: on, engineName: 'engine-a', retentionDays: 30, log: silentLog, ...changes })
   const makeOlder = async (days: number) => {
-    const at = Date.now() - days * 24 * 3_600_000
+    const at = Date.now() - days * DAY_MS
     await ensureAuditDaysOf(database, [at])
     await database.query('UPDATE sys_audit_log SET at = $1', [new Date(at)])
   }
