@@ -66,21 +66,18 @@ export async function auditTotal(
   const conditions = conditionsOf(filter)
   if (conditions.isByText) return undefined
   const { bounds, values } = rangeOf(filter, conditions)
-  const count = async (limit?: number): Promise<number> => {
-    const matching =
-      limit === undefined
-        ? `SELECT FROM sys_audit_log AS entry ${where([...bounds, ...conditions.sql])}`
-        : newestRows(conditions, bounds, limit)
-    const [row] = await inTime(
-      database.query(`SELECT count(*) AS rows FROM (${matching}) AS matching`, values),
-    )
+  const count = async (rows: string, parameters: unknown[]): Promise<number> => {
+    const [row] = await database.query(`SELECT count(*) AS rows FROM (${rows}) AS matching`, parameters)
     return Number(row?.rows)
   }
-  if (conditions.isByKey) return { rows: await count(), isExact: true }
-
+  if (conditions.isByKey) {
+    const all = `SELECT FROM sys_audit_log AS entry ${where([...bounds, ...conditions.sql])}`
+    return { rows: await inTime(count(all, values)), isExact: true }
+  }
   const { total } = await expectedRows(database, [...bounds, ...conditions.sql], values)
   if (total > COUNTED_ROWS) return { rows: total, isExact: false }
-  const counted = await count(COUNTED_ROWS + 1)
+  const newest = await inTime(newestRows(database, conditions, { bounds, values }, COUNTED_ROWS + 1))
+  const counted = newest ? await inTime(count(newest.rows, newest.values)) : 0
   return { rows: counted, isExact: counted <= COUNTED_ROWS }
 }
 

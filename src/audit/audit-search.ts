@@ -129,25 +129,38 @@ async function searchInOrder(
 async function searchAtOnce(
   database: Queries,
   conditions: Conditions,
-  { bounds, values }: Range,
+  range: Range,
   limit: number,
 ): Promise<AuditEntry[]> {
-  return await entriesOf(database, newestRows(conditions, bounds, limit), values)
+  const newest = await newestRows(database, conditions, range, limit)
+  return newest ? await entriesOf(database, newest.rows, newest.values) : []
 }
 
-/** SQL for the newest rows that pass, `*` of them, in any order. */
-export function newestRows({ sql, indexed }: Conditions, bounds: readonly string[], limit: number): string {
+/**
+ * SQL for the newest rows that pass, `*` of them in any order, and its parameters; undefined where there are none. With
+ * values that are indexed, the index is asked first: only the days of what it has are planned then.
+ */
+export async function newestRows(
+  database: Queries,
+  { sql, indexed }: Conditions,
+  { bounds, values }: Pick<Range, 'bounds' | 'values'>,
+  limit: number,
+): Promise<{ rows: string; values: unknown[] } | undefined> {
   // As no index has it: the planner might think that the newest rows lead faster to the few there are.
   const newest = "ORDER BY entry.at + interval '0' DESC"
-  const passing = `${where([...bounds, ...sql])} ${newest}, entry.id DESC LIMIT ${limit}`
-  if (indexed.length === 0) return `SELECT * FROM sys_audit_log AS entry ${passing}`
+  const rowsWithin = (within: readonly string[]) =>
+    `SELECT * FROM sys_audit_log AS entry ${where([...within, ...sql])} ${newest}, entry.id DESC LIMIT ${limit}`
+  if (indexed.length === 0) return { rows: rowsWithin(bounds), values }
+
   // Each row of the index passes itself: there are no newer rows than in the moments of as many of them.
-  return `
-    SELECT entry.* FROM (
-      SELECT DISTINCT at FROM (
-        SELECT entry.at FROM sys_audit_log AS entry ${where([...bounds, ...indexed])} ${newest} LIMIT ${limit}
-      ) AS indexed
-    ) AS moment JOIN sys_audit_log AS entry ON entry.at = moment.at ${passing}`
+  const found = await database.query<{ at: string }>(
+    `SELECT entry.at::text AS at FROM sys_audit_log AS entry ${where([...bounds, ...indexed])} ${newest} LIMIT ${limit}`,
+    values,
+  )
+  if (found.length === 0) return undefined
+  const moments = [...new Set(found.map(({ at }) => at))]
+  const inMoments = `entry.at = ANY($${values.length + 1}::timestamptz[])`
+  return { rows: rowsWithin([...bounds, inMoments]), values: [...values, moments] }
 }
 
 const EntryParser = Compile(AuditEntrySchema)
