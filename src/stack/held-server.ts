@@ -162,7 +162,10 @@ function greet(place: Place, connection: Socket): Promise<HeldServer | undefined
   let end: ServerEnd = { code: null, reason: 'its keeper is gone' }
   let released = false
   return new Promise((resolve) => {
-    createInterface({ input: connection }).on('line', (line) => {
+    const lines = createInterface({ input: connection })
+    // It repeats those of the connection, of which its end tells enough.
+    lines.on('error', () => undefined)
+    lines.on('line', (line) => {
       const message: KeeperMessage = JSON.parse(line)
       if (message.event === 'ended') {
         end = { code: message.code, reason: message.reason }
