@@ -396,7 +396,7 @@ CREATE INDEX sla_hour_starts_at ON public.sla_hour USING btree (starts_at);
 CREATE INDEX sla_hour_total_starts_at ON public.sla_hour_total USING btree (starts_at);
 CREATE INDEX sla_minute_starts_at ON public.sla_minute USING btree (starts_at);
 CREATE INDEX sla_minute_total_starts_at ON public.sla_minute_total USING btree (starts_at);
-CREATE INDEX sys_audit_log_job_key ON ONLY public.sys_audit_log USING btree (job_key);
+CREATE INDEX sys_audit_log_job_key ON ONLY public.sys_audit_log USING btree (job_key, engine);
 CREATE INDEX sys_audit_log_kinds ON ONLY public.sys_audit_log USING gin (sys_audit_log_facets(adapter_id, adapter_name, adapter_kind, source, operation, status, error_code, destination, process_id, element_id, actor)) WITH (gin_pending_list_limit='512') WHERE is_indexed;
 CREATE INDEX sys_audit_log_process_instance ON ONLY public.sys_audit_log USING btree (process_instance_key);
 CREATE INDEX sys_audit_log_request_id ON ONLY public.sys_audit_log USING btree (request_id);
