@@ -119,8 +119,6 @@ export interface RecordBatch {
   settledKeys: string[]
   engineName: string
   worker: string
-  /** Whether the audit rows get the same `at`. */
-  isOneMoment: boolean
 }
 
 /** The values of `RECORD_STATEMENT`, in the order of its parameters. */
@@ -130,7 +128,7 @@ export function recordParameters(batch: RecordBatch): unknown[] {
   // The mark is of an earlier delivery than the record beside it, whose job is not settled yet.
   const recorded = new Set(ledgers.map(({ jobKey }) => jobKey))
   const settledKeys = batch.settledKeys.filter((key) => !recorded.has(key))
-  return sharedParameters({ ...batch, settledKeys }, ledgers, sumSamples(samples))
+  return sharedParameters({ ...batch, settledKeys }, ledgers, sumSamples(samples), true)
 }
 
 /**
@@ -145,16 +143,20 @@ export function ledgerRowsOf(records: readonly CallRecord[]): LedgerRecord[] {
   return [...rows.values()].sort((a, b) => compareKeys(a.jobKey, b.jobKey))
 }
 
-/** The values that all forms of the statement share, in the order of their parameters. */
+/**
+ * The values that all forms of the statement share, in the order of their parameters.
+ * @param isOneMoment whether the audit rows get the same `at`.
+ */
 export function sharedParameters(
   batch: RecordBatch,
   ledgerRows: readonly LedgerRecord[],
   counters: readonly CounterRow[],
+  isOneMoment: boolean,
 ): unknown[] {
   const ledger = (column: (row: LedgerRecord) => string | number) => plainArray(ledgerRows.map(column))
   const ledgerText = (column: (row: LedgerRecord) => string | null) => textArray(ledgerRows.map(column))
   return [
-    ...auditParameters(batch, batch.records),
+    ...auditParameters(batch, batch.records, isOneMoment),
     ledger((row) => row.jobKey),
     ledger((row) => row.processInstanceKey),
     ledger((row) => row.elementInstanceKey),
@@ -168,8 +170,9 @@ export function sharedParameters(
 
 /** The first 24 parameters. */
 export function auditParameters(
-  { worker, engineName, isOneMoment }: Pick<RecordBatch, 'worker' | 'engineName' | 'isOneMoment'>,
+  { worker, engineName }: Pick<RecordBatch, 'worker' | 'engineName'>,
   records: readonly Recorded[],
+  isOneMoment: boolean,
 ): unknown[] {
   const audits: AuditRow[] = []
   const fingerprints: (string | null)[] = []

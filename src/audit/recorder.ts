@@ -133,7 +133,7 @@ export function createRecorder(options: {
       else settledKeys.push(...item.jobKeys)
     }
     if (records.length > 0) onBatch?.(records.length)
-    const parameters = recordParameters({ records, settledKeys, engineName, worker, isOneMoment: true })
+    const parameters = recordParameters({ records, settledKeys, engineName, worker })
     try {
       await database.query(RECORD_STATEMENT, parameters, 'record')
     } catch (error) {

@@ -144,7 +144,7 @@ function parametersOf(
   // Sorted, so that writers of several workers cannot deadlock.
   const entries = [...handled].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([, entry]) => entry)
   return [
-    ...auditParameters({ ...from, isOneMoment: true }, records),
+    ...auditParameters(from, records, true),
     ...counterParameters(sumSamples(samples)),
     textArray(entries.map(({ triggerId }) => triggerId)),
     textArray(entries.map(({ messageId }) => messageId)),

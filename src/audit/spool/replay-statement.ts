@@ -40,7 +40,7 @@ export interface EarlierRecord extends CallRecord {
   at: number
 }
 
-export interface ReplayBatch extends Omit<RecordBatch, 'isOneMoment'> {
+export interface ReplayBatch extends RecordBatch {
   records: EarlierRecord[]
   spool: string
   /** The part of the spool that these records are. */
@@ -65,7 +65,7 @@ export function replayParameters(batch: ReplayBatch): unknown[] {
     sumSamples(ofMinute).map((row) => ({ ...row, minute })),
   )
   return [
-    ...sharedParameters({ ...batch, isOneMoment: false }, ledgerRowsOf(batch.records), counters),
+    ...sharedParameters(batch, ledgerRowsOf(batch.records), counters, false),
     auditTimes,
     counters.map(({ minute }) => timeText(minute)),
     batch.spool,
